@@ -1,0 +1,223 @@
+"""Either kind of credentials as a ``requests`` auth, renewed once when the cloud refuses it.
+
+Five wrong log-ins lock an account, and many wrong signatures an access key; so nothing is refused
+twice in a row unless the secret changed in between. One environment renews once, however many
+messages of a batch wait for it: all state is behind one lock.
+"""
+
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from requests.auth import AuthBase
+
+from gaussdb_backup.clock import Clock, Deadline
+from gaussdb_backup.credentials import (
+    VARIABLE,
+    KeyPair,
+    Password,
+    Signed,
+    WithToken,
+    read_credentials,
+)
+from gaussdb_backup.errors import CredentialsRejected, SecretUnavailable, ServiceUnavailable
+from gaussdb_backup.iam import User, log_in
+from gaussdb_backup.secret_store import SecretStore
+
+REFUSAL_STANDS_SECONDS: Final = 15 * 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What authorises calls until the cloud refuses it or its time is over.
+
+    Args:
+        auth: puts the credentials on a request.
+        project_id: the project that the calls are for.
+        hidden: what no message may show.
+        renew_at: wall time in seconds since 1970 from which on it is not to be used.
+        version: the secret's version that it was made from.
+    """
+
+    auth: AuthBase
+    project_id: str
+    hidden: tuple[str, ...] = field(repr=False)
+    renew_at: float
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """One version of the secret, checked."""
+
+    credentials: KeyPair | Password
+    project_id: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """IAM's refusal of the log-in with one version of the secret, at a wall time."""
+
+    version: str
+    at: float
+    error: CredentialsRejected
+
+
+class Access:
+    """The credentials of one environment.
+
+    Args:
+        store: where the secret lies.
+        secret_id: name or ARN of the secret.
+        iam_endpoint: IAM's endpoint, needed for passwords.
+        project_id: the project, where the environment names it.
+        clock: the time.
+    """
+
+    def __init__(
+        self,
+        store: SecretStore,
+        *,
+        secret_id: str,
+        iam_endpoint: str | None,
+        project_id: str | None,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._secret_id = secret_id
+        self._iam_endpoint = iam_endpoint
+        self._project_id = project_id
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._held: _Held | None = None
+        self._read_in: Deadline | None = None
+        self._ticket: Ticket | None = None
+        self._renewed_in: Deadline | None = None
+        self._refusal: _Refusal | None = None
+        self._given_up: tuple[Deadline, CredentialsRejected] | None = None
+
+    def ticket(self, deadline: Deadline) -> Ticket:
+        """What authorises calls now.
+
+        Raises:
+            SecretUnavailable: the secret cannot be read or used.
+            CredentialsRejected: the cloud refuses it, and it has not changed since.
+            ServiceUnavailable: IAM is out of order.
+            Throttled: IAM asks for fewer log-ins.
+        """
+        with self._alone(deadline):
+            if self._given_up is not None and self._given_up[0] is deadline:
+                raise self._given_up[1]
+            if self._ticket is None or self._clock.now() >= self._ticket.renew_at:
+                self._ticket = self._issue(deadline)
+            return self._ticket
+
+    def renew(self, refused: Ticket, error: CredentialsRejected, deadline: Deadline) -> Ticket:
+        """Another ticket in the place of one that the cloud refused with ``error``.
+
+        Raises:
+            CredentialsRejected: there is nothing else to try.
+            SecretUnavailable: the secret cannot be read or used.
+            ServiceUnavailable: IAM is out of order.
+            Throttled: IAM asks for fewer log-ins.
+        """
+        with self._alone(deadline):
+            if self._ticket is not None and self._ticket is not refused:
+                return self._ticket
+            if self._renewed_in is deadline:
+                raise error
+            self._renewed_in = deadline
+            self._ticket = None
+            held = self._fresh(deadline)
+            if isinstance(refused.auth, Signed) and held.version == refused.version:
+                self._held = None
+                self._given_up = (deadline, error)
+                raise error
+            self._ticket = self._issue(deadline)
+            return self._ticket
+
+    @contextmanager
+    def _alone(self, deadline: Deadline) -> Iterator[None]:
+        if not self._lock.acquire(timeout=deadline.left()):
+            raise ServiceUnavailable("no time is left to wait for the credentials")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _issue(self, deadline: Deadline) -> Ticket:
+        held = self._held or self._fresh(deadline)
+        if self._refuses(held):
+            held = self._fresh(deadline)
+        if self._refusal and self._refuses(held):
+            raise CredentialsRejected(
+                "IAM refused this secret, and it has not changed since",
+                evidence=self._refusal.error.evidence,
+            )
+        try:
+            return self._ticket_from(held, deadline)
+        except CredentialsRejected as error:
+            self._refusal = _Refusal(held.version, self._clock.now(), error)
+            return self._issue(deadline)
+
+    def _refuses(self, held: _Held) -> bool:
+        refusal = self._refusal
+        return (
+            refusal is not None
+            and refusal.version == held.version
+            and self._clock.now() < refusal.at + REFUSAL_STANDS_SECONDS
+        )
+
+    def _fresh(self, deadline: Deadline) -> _Held:
+        """The secret as this invocation reads it, once."""
+        if self._held is None or self._read_in is not deadline:
+            self._held = None
+            secret = self._store.read(self._secret_id, VARIABLE, deadline)
+            credentials = read_credentials(secret)
+            self._held = _Held(credentials, self._project(credentials), secret.version)
+            self._read_in = deadline
+        return self._held
+
+    def _project(self, credentials: KeyPair | Password) -> str:
+        ids = {self._project_id, credentials.project_id} - {None}
+        if len(ids) != 1:
+            fault = (
+                "PROJECT_ID and the secret's differ" if ids else "neither PROJECT_ID nor its own"
+            )
+            raise SecretUnavailable(f"{VARIABLE}: key project_id: {fault}")
+        return str(ids.pop())
+
+    def _ticket_from(self, held: _Held, deadline: Deadline) -> Ticket:
+        match held.credentials:
+            case KeyPair() as keys:
+                return Ticket(
+                    auth=Signed(keys, held.project_id, self._clock),
+                    project_id=held.project_id,
+                    hidden=(keys.access_key, keys.secret_key, keys.security_token or ""),
+                    renew_at=math.inf,
+                    version=held.version,
+                )
+            case Password() as password:
+                return self._logged_in(password, held, deadline)
+
+    def _logged_in(self, password: Password, held: _Held, deadline: Deadline) -> Ticket:
+        if self._iam_endpoint is None:
+            raise SecretUnavailable(f"{VARIABLE}: holds a password, which needs IAM_ENDPOINT")
+        user = User(
+            name=password.username,
+            password=password.password,
+            domain_name=password.domain_name,
+            project_id=held.project_id,
+        )
+        token = log_in(self._store.transport, self._iam_endpoint, user, deadline)
+        return Ticket(
+            auth=WithToken(token.value),
+            project_id=held.project_id,
+            hidden=(token.value, password.password),
+            renew_at=token.renew_at,
+            version=held.version,
+        )

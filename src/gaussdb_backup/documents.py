@@ -1,0 +1,116 @@
+"""The documents that the API answers with, as far as a backup depends on them.
+
+A document that lacks one of these parts, or has it in another form, is not the documented one.
+"""
+
+from datetime import datetime
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gaussdb_backup import replies
+
+
+class Documented(BaseModel):
+    """A part of an answer; what the API adds over time is left alone."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
+
+
+class Backup(Documented):
+    """A backup as the service names its parts; size (MB) and end only where it is listed."""
+
+    id: Annotated[str, Field(min_length=1)]
+    name: str
+    description: str | None = None
+    begin_time: str
+    status: str
+    type: str
+    instance_id: str
+    size: float | None = None
+    end_time: str | None = None
+
+    def began(self) -> datetime | None:
+        """When it began, where the service says it with a zone."""
+        return zoned_time(self.begin_time)
+
+    def accepted(self) -> replies.Backup:
+        """The parts that the service names when it accepts a backup."""
+        return replies.Backup(
+            id=self.id,
+            name=self.name,
+            description=self.description,
+            begin_time=self.begin_time,
+            status=self.status,
+            type=self.type,
+            instance_id=self.instance_id,
+        )
+
+    def listed(self) -> replies.ListedBackup:
+        """The parts that the service names in its list."""
+        return replies.ListedBackup(**self.accepted(), size=self.size, end_time=self.end_time)
+
+
+class Instance(Documented):
+    """An instance, as far as a backup depends on it."""
+
+    id: str
+    name: str
+    status: str
+
+
+class Accepted(Documented):
+    """The documented answer to a create request."""
+
+    backup: Backup
+    job_id: Annotated[str, Field(min_length=1)]
+
+
+class _TaskInstance(Documented):
+    instance_id: str
+
+
+class Task(Documented):
+    """A task, as far as it leads from a backup to its job ID."""
+
+    job_id: Annotated[str, Field(min_length=1)]
+    name: str
+    created_at: str
+    instance_info: _TaskInstance
+
+
+Entry = TypeVar("Entry", bound=Documented)
+
+
+class Page(Documented, Generic[Entry]):
+    """One page of a list: its entries, and how many there are on all pages."""
+
+    entries: tuple[Entry, ...]
+    total_count: Annotated[int, Field(ge=0)]
+
+
+class Backups(Page[Backup]):
+    """A page of backups."""
+
+    entries: Annotated[tuple[Backup, ...], Field(alias="backups")]
+
+
+class Tasks(Page[Task]):
+    """A page of tasks."""
+
+    entries: Annotated[tuple[Task, ...], Field(alias="tasks")]
+
+
+class Instances(Page[Instance]):
+    """A page of instances."""
+
+    entries: Annotated[tuple[Instance, ...], Field(alias="instances")]
+
+
+def zoned_time(text: str) -> datetime | None:
+    """A time of the API, such as ``2022-05-09T18:02:31+0800``, or None if it tells no zone."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo is not None else None

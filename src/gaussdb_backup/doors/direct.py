@@ -1,0 +1,120 @@
+"""The doors with one delivery and no envelope of their own for the answer.
+
+Direct: Step Functions, ``aws lambda invoke``, EventBridge Scheduler with an input. Events: an
+EventBridge bus, and the Scheduled Event of a rule or a schedule without an input.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from pydantic import JsonValue
+
+from gaussdb_backup.doors.door import Outcome, not_understood, text
+from gaussdb_backup.errors import BackupError
+from gaussdb_backup.fields import invalid
+from gaussdb_backup.payload import Delivery, Identity
+from gaussdb_backup.times import utc_time, zulu
+
+SCHEDULED_EVENT = "Scheduled Event"
+
+
+@dataclass(frozen=True, slots=True)
+class OneDelivery:
+    """A door whose answer is the reply itself, and whose failure is raised."""
+
+    delivery: Delivery
+
+    @property
+    def groups(self) -> Sequence[Sequence[Delivery]]:
+        """The one delivery."""
+        return [[self.delivery]]
+
+    def answer(self, outcomes: Sequence[Sequence[Outcome]]) -> JsonValue:
+        """The reply.
+
+        Raises:
+            BackupError: the delivery failed.
+        """
+        end = outcomes[0][0].end
+        if isinstance(end, BackupError):
+            raise end
+        return cast("JsonValue", end)
+
+
+def direct(event: JsonValue, request_id: str) -> Delivery:
+    """A bare payload; one with ``scheduled_time`` comes from EventBridge Scheduler."""
+    time = event.get("scheduled_time") if isinstance(event, dict) else None
+    return Delivery(
+        trigger="schedule" if time else "direct",
+        correlation_id=_shown_time(time) or request_id,
+        payload=event,
+        identity=Identity("direct", request_id),
+        fault=None if isinstance(event, dict) else not_understood(),
+    )
+
+
+def from_bus(event: Mapping[str, JsonValue], default_payload: JsonValue) -> Delivery:
+    """An EventBridge event: scheduled, or put on a bus.
+
+    Args:
+        event: the event.
+        default_payload: the payload of a scheduled one, which carries none.
+    """
+    event_id, time = text(event.get("id")), text(event.get("time"))
+    if event.get("detail-type") == SCHEDULED_EVENT:
+        return _scheduled(event, event_id, time, default_payload)
+    delivery = Delivery(
+        trigger="eventbridge",
+        correlation_id=event_id or "",
+        payload=event.get("detail"),
+        identity=Identity("eventbridge", event_id or ""),
+    )
+    if event_id is None or "detail" not in event or not text(event.get("detail-type")):
+        return replace(delivery, fault=not_understood())
+    return _timed(delivery, time)
+
+
+def _scheduled(
+    event: Mapping[str, JsonValue],
+    event_id: str | None,
+    time: str | None,
+    default_payload: JsonValue,
+) -> Delivery:
+    resources = event.get("resources")
+    source = text(resources[0]) if isinstance(resources, list) and resources else None
+    source = source or event_id
+    delivery = Delivery(
+        trigger="schedule",
+        correlation_id=time or "",
+        payload=default_payload,
+        identity=Identity("rule", f"{source}\n{time}"),
+        scheduled=True,
+    )
+    if source is None or time is None:
+        return replace(delivery, fault=not_understood())
+    if default_payload is None:
+        fault = invalid(
+            "", "is missing: a Scheduled Event has none, and DEFAULT_PAYLOAD is not set"
+        )
+        return replace(delivery, fault=fault)
+    return _timed(delivery, time)
+
+
+def _timed(delivery: Delivery, time: str | None) -> Delivery:
+    """The delivery with its envelope's time, which is then part of the name."""
+    if time is None:
+        return delivery
+    try:
+        identity = replace(delivery.identity, time=utc_time(time))
+    except ValueError:
+        return replace(delivery, fault=not_understood())
+    return replace(delivery, identity=identity)
+
+
+def _shown_time(time: JsonValue) -> str | None:
+    """A schedule's time as the log shows it: normalised if it is a time, else nothing."""
+    try:
+        return zulu(utc_time(time)) if isinstance(time, str) else None
+    except ValueError:
+        return None

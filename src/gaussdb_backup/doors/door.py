@@ -1,0 +1,67 @@
+"""What every door has in common, and how foreign JSON is read without believing it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from pydantic import JsonValue
+
+from gaussdb_backup.errors import BackupError
+from gaussdb_backup.fields import invalid
+from gaussdb_backup.payload import Delivery
+from gaussdb_backup.replies import Reply
+
+UNDERSTOOD: Final = (
+    "is none of: a payload with instance_id; a Scheduled Event (detail-type, time, resources or "
+    "id); an EventBridge event (detail-type, id, detail); an HTTP request of API Gateway or a "
+    "function URL (requestContext.http, or httpMethod); Records, or a list, of SQS messages "
+    "(eventSource aws:sqs, messageId, body); Records of SNS (EventSource aws:sns, Sns)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one delivery ended: with a reply, or with an error.
+
+    Args:
+        end: the reply, or what went wrong.
+        backup_name: the name that was or would have been asked for, where it is known.
+    """
+
+    end: Reply | BackupError
+    backup_name: str | None = None
+
+
+class Door(Protocol):
+    """An event at one door."""
+
+    @property
+    def groups(self) -> Sequence[Sequence[Delivery]]:
+        """The event's deliveries: each group in order, all groups side by side."""
+
+    def answer(self, outcomes: Sequence[Sequence[Outcome]]) -> JsonValue:
+        """What the caller gets; a group that stopped early has fewer outcomes than deliveries.
+
+        Raises:
+            BackupError: this door tells a failure by raising it.
+        """
+
+
+def mapping(value: object) -> Mapping[str, JsonValue]:
+    """A JSON object as it is, anything else as an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def listed(value: object) -> Sequence[JsonValue]:
+    """A JSON array as it is, anything else as an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def text(value: object) -> str | None:
+    """A text that is not empty, or None."""
+    return value if isinstance(value, str) and value else None
+
+
+def not_understood() -> BackupError:
+    """The refusal of an event that no door recognises."""
+    return invalid("", UNDERSTOOD)

@@ -1,0 +1,174 @@
+"""The HTTP door: API Gateway with payload 2.0 and 1.0, and function URLs.
+
+Refusals come in the order 401, 404, 405, 415, 413, 400: who is not known learns nothing more.
+Failures are problem details (RFC 9457).
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import unquote
+
+from pydantic import JsonValue
+
+from gaussdb_backup.doors.door import Outcome
+from gaussdb_backup.doors.http_request import COLLECTION, HttpRequest, is_route
+from gaussdb_backup.errors import (
+    BackupError,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+from gaussdb_backup.fields import invalid, is_key, parse_json
+from gaussdb_backup.payload import Delivery, Identity
+from gaussdb_backup.replies import Reply
+from gaussdb_backup.times import epoch_time
+
+LARGEST_BODY: Final = 20_000
+LONGEST_SECONDS: Final = 20.0
+
+Signer = Callable[[Mapping[str, str], bytes], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpDoor:
+    """One request; its answer is a response, whatever happened."""
+
+    delivery: Delivery
+
+    @property
+    def groups(self) -> Sequence[Sequence[Delivery]]:
+        """The one delivery."""
+        return [[self.delivery]]
+
+    def answer(self, outcomes: Sequence[Sequence[Outcome]]) -> JsonValue:
+        """The response."""
+        outcome = outcomes[0][0]
+        if not isinstance(outcome.end, BackupError):
+            return _success(outcome.end)
+        return problem(outcome.end, self.delivery.correlation_id, outcome.backup_name)
+
+
+def http_delivery(request: HttpRequest, signer: Signer) -> Delivery:
+    """The delivery that a request makes, or the refusal that it meets.
+
+    Args:
+        request: the request.
+        signer: tells the ``webhook-id`` of a signed request, None of any other.
+    """
+    refused = Delivery("http", request.request_id, None, Identity("http", request.request_id))
+    try:
+        webhook_id = None if request.vouched else _signed_by(request, signer)
+        _admit(request)
+    except BackupError as error:
+        return replace(refused, fault=error)
+    if request.method == "GET":
+        return _question(request, refused)
+    try:
+        payload = _payload(request)
+    except BackupError as error:
+        return replace(refused, fault=error)
+    delivery = replace(refused, payload=payload, actions=frozenset({"create"}))
+    if webhook_id is not None:
+        return replace(delivery, identity=Identity("webhook", webhook_id))
+    identity = replace(delivery.identity, time=epoch_time(request.time))
+    return replace(delivery, identity=identity, key=request.headers.get("idempotency-key"))
+
+
+def problem(error: BackupError, request_id: str, backup_name: str | None = None) -> JsonValue:
+    """A failure as problem details (RFC 9457); of one unknown caller and another, the same."""
+    details: dict[str, JsonValue] = {
+        "type": f"urn:gaussdb-backup:{type(error).__name__}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "instance": request_id,
+        "retryable": error.retryable,
+    }
+    if error.evidence.error_code:
+        details["error_code"] = error.evidence.error_code
+    if backup_name:
+        details["backup_name"] = backup_name
+    if error.violations:
+        details["errors"] = [
+            {"pointer": one.pointer, "detail": one.detail} for one in error.violations
+        ]
+    headers = {"Content-Type": "application/problem+json"}
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = error.allow
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    return _response(error.status, headers, details)
+
+
+def _success(reply: Reply) -> JsonValue:
+    status = 202 if reply["outcome"] == "created" else 200
+    return _response(status, {"Content-Type": "application/json"}, reply)
+
+
+def _response(status: int, headers: Mapping[str, str], body: object) -> JsonValue:
+    return {
+        "statusCode": status,
+        "headers": dict(headers),
+        "body": json.dumps(body),
+        "isBase64Encoded": False,
+    }
+
+
+def _signed_by(request: HttpRequest, signer: Signer) -> str:
+    """The ``webhook-id`` of a signed request to create.
+
+    Raises:
+        Unauthenticated: it is not one.
+    """
+    signable = request.method == "POST" and request.path == COLLECTION
+    if signable and request.body is not None:
+        webhook_id = signer(request.headers, request.body)
+        if webhook_id is not None:
+            return webhook_id
+    raise Unauthenticated("neither the gateway nor a signature vouches for the caller")
+
+
+def _admit(request: HttpRequest) -> None:
+    """Lets a known caller through to the payload, or says why not.
+
+    Raises:
+        NotFound: the path leads nowhere.
+        MethodNotAllowed: the path takes another method.
+        UnsupportedMediaType: the body is not declared as JSON.
+        PayloadTooLarge: the body is larger than any payload.
+    """
+    if not is_route(request.path):
+        raise NotFound("there are POST /backups and GET /backups/{backup_id}")
+    allowed = "POST" if request.path == COLLECTION else "GET"
+    if request.method != allowed:
+        raise MethodNotAllowed(f"takes {allowed}", allow=allowed)
+    if request.method == "GET":
+        return
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0]
+    if media_type.strip().lower() != "application/json":
+        raise UnsupportedMediaType("the body must be application/json")
+    if request.body is not None and len(request.body) > LARGEST_BODY:
+        raise PayloadTooLarge(f"the body may hold {LARGEST_BODY} bytes")
+
+
+def _payload(request: HttpRequest) -> JsonValue:
+    if request.body is None:
+        raise invalid("", "is not the base64 that the event says it is")
+    key = request.headers.get("idempotency-key")
+    if key is not None and not is_key(key):
+        raise invalid("", "has a header Idempotency-Key that is not 1 to 256 printable characters")
+    return parse_json(request.body)
+
+
+def _question(request: HttpRequest, delivery: Delivery) -> Delivery:
+    others = sorted(set(request.query) - {"instance_id"})
+    if others:
+        return replace(delivery, fault=invalid("", "takes no query but instance_id"))
+    backup_id = unquote(request.path.removeprefix(f"{COLLECTION}/"))
+    question: JsonValue = {"action": "status", "backup_id": backup_id, **request.query}
+    return replace(delivery, payload=question, actions=frozenset({"status"}))

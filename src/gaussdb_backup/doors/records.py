@@ -1,0 +1,132 @@
+"""The doors with many deliveries: messages of SQS (also by EventBridge Pipes) and of SNS."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import cast
+
+from pydantic import JsonValue
+
+from gaussdb_backup.doors.direct import from_bus
+from gaussdb_backup.doors.door import Outcome, mapping, not_understood, text
+from gaussdb_backup.errors import BackupError
+from gaussdb_backup.fields import parse_json
+from gaussdb_backup.payload import Delivery, Identity
+from gaussdb_backup.times import epoch_time, utc_time
+
+FIFO = ".fifo"
+
+Record = Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class SqsMessages:
+    """A batch of SQS messages; the answer names those to deliver again.
+
+    Messages of a FIFO queue form a group by their group ID: in order, and stopped at the first
+    failure. Every message of a standard queue is a group of its own.
+    """
+
+    groups: Sequence[Sequence[Delivery]]
+    order: Sequence[str]
+
+    def answer(self, outcomes: Sequence[Sequence[Outcome]]) -> JsonValue:
+        """Lambda's partial batch response: every message that did not end well."""
+        ended_well = {
+            delivery.correlation_id
+            for group, ends in zip(self.groups, outcomes, strict=True)
+            for delivery, outcome in zip(group, ends, strict=False)
+            if not isinstance(outcome.end, BackupError)
+        }
+        failed = [message for message in self.order if message not in ended_well]
+        return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
+
+
+@dataclass(frozen=True, slots=True)
+class SnsNotifications:
+    """The records of an SNS notification."""
+
+    groups: Sequence[Sequence[Delivery]]
+
+    def answer(self, outcomes: Sequence[Sequence[Outcome]]) -> JsonValue:
+        """All replies.
+
+        Raises:
+            BackupError: the first failure, once all records were tried.
+        """
+        ends = [outcome.end for outcome in chain.from_iterable(outcomes)]
+        for end in ends:
+            if isinstance(end, BackupError):
+                raise end
+        return {"replies": [cast("JsonValue", end) for end in ends]}
+
+
+def are_from(records: JsonValue, key: str, source: str) -> bool:
+    """Whether these are records, all of one source."""
+    return (
+        isinstance(records, list)
+        and bool(records)
+        and all(mapping(record).get(key) == source for record in records)
+    )
+
+
+def sqs(records: Sequence[JsonValue], default_payload: JsonValue) -> SqsMessages:
+    """The messages of a batch.
+
+    Raises:
+        InvalidRequest: a message has no ID by which its failure could be told.
+    """
+    groups: dict[str, list[Delivery]] = {}
+    order = []
+    for place, record in enumerate(map(mapping, records)):
+        message_id = text(record.get("messageId"))
+        if message_id is None:
+            raise not_understood()
+        order.append(message_id)
+        group = _fifo_group(record) or f"{place}"
+        groups.setdefault(group, []).append(_message(record, message_id, default_payload))
+    return SqsMessages(list(groups.values()), order)
+
+
+def sns(records: Sequence[JsonValue]) -> SnsNotifications:
+    """The notifications of an event."""
+    notifications = (mapping(mapping(record).get("Sns")) for record in records)
+    return SnsNotifications([[_notification("sns", sns)] for sns in notifications])
+
+
+def _fifo_group(record: Record) -> str | None:
+    if not (text(record.get("eventSourceARN")) or "").endswith(FIFO):
+        return None
+    group = text(mapping(record.get("attributes")).get("MessageGroupId"))
+    return f"group {group}" if group else None
+
+
+def _message(record: Record, message_id: str, default_payload: JsonValue) -> Delivery:
+    sent = epoch_time(mapping(record.get("attributes")).get("SentTimestamp"))
+    bare = Delivery("sqs", message_id, None, Identity("sqs", message_id, sent))
+    try:
+        body = parse_json(text(record.get("body")) or "")
+    except BackupError as error:
+        return replace(bare, fault=error)
+    inside = mapping(body)
+    if inside.get("Type") == "Notification" and "TopicArn" in inside:
+        return replace(_notification("sqs", inside), correlation_id=message_id)
+    if "detail-type" in inside:
+        event = from_bus(inside, default_payload)
+        return replace(event, trigger="sqs", correlation_id=message_id)
+    return replace(bare, payload=body)
+
+
+def _notification(trigger: str, notification: Record) -> Delivery:
+    message_id = text(notification.get("MessageId"))
+    bare = Delivery(trigger, message_id or "", None, Identity("sns", message_id or ""))
+    if message_id is None:
+        return replace(bare, fault=not_understood())
+    try:
+        time = utc_time(text(notification.get("Timestamp")) or "")
+        payload = parse_json(text(notification.get("Message")) or "")
+    except ValueError:
+        return replace(bare, fault=not_understood())
+    except BackupError as error:
+        return replace(bare, fault=error)
+    return replace(bare, payload=payload, identity=replace(bare.identity, time=time))

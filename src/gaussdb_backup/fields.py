@@ -1,0 +1,241 @@
+"""What a payload may hold: the fields of each action, each by its rule.
+
+The descriptions of the fields are the rules in words: callers read them in error messages and in
+the published schema.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StrictFloat,
+    StrictStr,
+    ValidationError,
+)
+
+from gaussdb_backup.errors import InvalidRequest, Violation
+from gaussdb_backup.times import utc_time, zulu
+
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{3,63}$"
+PREFIX_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,33}$"
+INSTANCE_PATTERN = r"^[A-Za-z0-9]{1,64}$"
+BACKUP_PATTERN = r"^[A-Za-z0-9-]{1,64}$"
+DESCRIPTION_PATTERN = r"""^[^>!<"&'=\r\n]*$"""
+KEY_LENGTH = 256
+
+_LONGEST_ECHO = 64
+_MOST_SHOWN = 16
+
+
+def is_key(text: str) -> bool:
+    """Whether a text may serve as a caller's idempotency key."""
+    return 1 <= len(text) <= KEY_LENGTH and text.isprintable()
+
+
+def _key(text: str) -> str:
+    if not is_key(text):
+        raise ValueError("not a key")
+    return text
+
+
+def _zoned(text: str) -> str:
+    return zulu(utc_time(text))
+
+
+InstanceId = Annotated[
+    StrictStr,
+    Field(pattern=INSTANCE_PATTERN, description="letters and digits, 1 to 64"),
+]
+Name = Annotated[
+    StrictStr,
+    Field(
+        pattern=NAME_PATTERN,
+        description="4 to 64 characters: a letter, then letters, digits, '-' or '_'",
+    ),
+]
+ScheduledTime = Annotated[
+    StrictStr,
+    Field(
+        description="an ISO 8601 time with a zone",
+        json_schema_extra={"format": "date-time"},
+    ),
+    AfterValidator(_zoned),
+]
+
+
+class Fields(BaseModel):
+    """What every payload may carry."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    instance_id: InstanceId
+    scheduled_time: ScheduledTime | None = None
+
+
+class CreateFields(Fields):
+    """The payload of ``create``."""
+
+    action: Literal["create"] = Field(default="create", description="create")
+    name: Name | None = None
+    name_prefix: (
+        Annotated[
+            StrictStr,
+            Field(
+                pattern=PREFIX_PATTERN,
+                description="1 to 34 characters: a letter, then letters, digits, '-' or '_'",
+            ),
+        ]
+        | None
+    ) = None
+    description: (
+        Annotated[
+            StrictStr,
+            Field(
+                max_length=256,
+                pattern=DESCRIPTION_PATTERN,
+                description="at most 256 characters, none of > ! < \" & ' = and no line break",
+            ),
+        ]
+        | None
+    ) = None
+    idempotency_key: (
+        Annotated[
+            StrictStr,
+            Field(
+                min_length=1,
+                max_length=KEY_LENGTH,
+                description="1 to 256 printable characters",
+            ),
+            AfterValidator(_key),
+        ]
+        | None
+    ) = None
+
+
+class StatusFields(Fields):
+    """The payload of ``status``."""
+
+    action: Literal["status"]
+    backup_id: (
+        Annotated[
+            StrictStr,
+            Field(pattern=BACKUP_PATTERN, description="letters, digits and '-', 1 to 64"),
+        ]
+        | None
+    ) = None
+    name: Name | None = None
+
+
+class CheckFields(Fields):
+    """The payload of ``check``."""
+
+    action: Literal["check"]
+
+
+class VerifyFields(Fields):
+    """The payload of ``verify``."""
+
+    action: Literal["verify"]
+    max_age_hours: Annotated[
+        StrictFloat,
+        Field(gt=0, le=8760, allow_inf_nan=False, description="a number above 0, to 8760"),
+    ]
+
+
+PAYLOADS: dict[str, type[CreateFields | StatusFields | CheckFields | VerifyFields]] = {
+    "create": CreateFields,
+    "status": StatusFields,
+    "check": CheckFields,
+    "verify": VerifyFields,
+}
+
+
+def parse_json(text: str | bytes) -> JsonValue:
+    """The JSON value (RFC 8259) that a text holds; NaN and Infinity are none.
+
+    Raises:
+        InvalidRequest: it holds none.
+    """
+    try:
+        decoded = text.decode() if isinstance(text, bytes) else text
+        value: JsonValue = json.loads(decoded, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise invalid("", "must be JSON") from error
+    return value
+
+
+def check_fields(
+    received: dict[str, JsonValue], actions: frozenset[str] = frozenset(PAYLOADS)
+) -> CreateFields | StatusFields | CheckFields | VerifyFields:
+    """The fields of a payload, each by its rule; nulls count as absent.
+
+    Raises:
+        InvalidRequest: with one violation per broken rule.
+    """
+    present = {name: value for name, value in received.items() if value is not None}
+    action = present.get("action", "create")
+    if not isinstance(action, str) or action not in actions:
+        raise invalid("/action", f"must be one of {', '.join(sorted(actions))}")
+    model = PAYLOADS[action]
+    unknown = _unknown(model, present)
+    try:
+        fields = model.model_validate({n: v for n, v in present.items() if n in model.model_fields})
+    except ValidationError as error:
+        raise _refused(unknown + _explained(model, error)) from None
+    if unknown:
+        raise _refused(unknown)
+    if isinstance(fields, CreateFields) and fields.name and fields.name_prefix:
+        raise invalid("/name_prefix", "cannot stand beside name")
+    return fields
+
+
+def invalid(pointer: str, detail: str) -> InvalidRequest:
+    """An ``InvalidRequest`` for a single broken rule."""
+    return _refused((Violation(pointer, detail),))
+
+
+def _no_number(constant: str) -> JsonValue:
+    raise ValueError(constant)
+
+
+def _explained(model: type[BaseModel], error: ValidationError) -> tuple[Violation, ...]:
+    return tuple(
+        _violation(model, str(part["loc"][0]), part["type"])
+        for part in error.errors(include_url=False, include_context=False, include_input=False)
+    )
+
+
+def _violation(model: type[BaseModel], name: str, fault: str) -> Violation:
+    return Violation(
+        f"/{name}", "is required" if fault == "missing" else f"must be {_rule(model, name)}"
+    )
+
+
+def _unknown(model: type[BaseModel], present: Iterable[str]) -> tuple[Violation, ...]:
+    rule = f"is unknown here; known are {', '.join(model.model_fields)}"
+    return tuple(Violation(_pointer(n), rule) for n in present if n not in model.model_fields)
+
+
+def _rule(model: type[BaseModel], name: str) -> str:
+    """The field's own description, which its schema shows as well."""
+    schema = model.model_json_schema()["properties"][name]
+    choices = [schema, *schema.get("anyOf", [])]
+    return next(str(choice["description"]) for choice in choices if "description" in choice)
+
+
+def _pointer(name: str) -> str:
+    """A JSON Pointer to a foreign name, cut to what a log line can bear."""
+    shown = json.dumps(name[:_LONGEST_ECHO])[1:-1]
+    return "/" + shown.replace("~", "~0").replace("/", "~1")
+
+
+def _refused(violations: tuple[Violation, ...]) -> InvalidRequest:
+    shown = violations[:_MOST_SHOWN]
+    sentence = "; ".join(f"{v.pointer or 'the payload'} {v.detail}" for v in shown)
+    return InvalidRequest(sentence, violations=shown)

@@ -1,0 +1,173 @@
+"""One invocation: deliveries in, outcomes out; and the last resort for the unexpected."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Protocol, TypeVar
+
+from pydantic import JsonValue
+
+from gaussdb_backup.access import Access
+from gaussdb_backup.actions import Done, perform
+from gaussdb_backup.callers import WebhookKeys
+from gaussdb_backup.clock import Clock, Deadline, deadline_for
+from gaussdb_backup.doors.door import Door, Outcome
+from gaussdb_backup.doors.entrance import longest_seconds, open_door, refusing
+from gaussdb_backup.errors import BackupError, InternalError, PermissionDenied
+from gaussdb_backup.gaussdb import GaussDB
+from gaussdb_backup.payload import Create, Delivery, Request, Status, read_request
+from gaussdb_backup.secret_store import SecretStore
+from gaussdb_backup.settings import Settings
+from gaussdb_backup.telemetry import Fields, Telemetry, is_callers_fault
+from gaussdb_backup.transport import Transport
+
+MOST_AT_ONCE: Final = 32
+
+T = TypeVar("T")
+
+
+class LambdaContext(Protocol):
+    """What the function needs of Lambda's context."""
+
+    function_name: str
+    memory_limit_in_mb: int
+    invoked_function_arn: str
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda kills the invocation."""
+
+
+class BackupFunction:
+    """The function of one environment, for any number of invocations.
+
+    Args:
+        settings: what the environment says.
+        clock: the time.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or Clock()
+        self._transport = Transport()
+        store = SecretStore(
+            self._transport,
+            settings.PARAMETERS_SECRETS_EXTENSION_HTTP_PORT,
+            settings.extension_token(),
+        )
+        self._keys = WebhookKeys(store, settings.WEBHOOK_SECRET_ID)
+        self._access = Access(
+            store,
+            secret_id=settings.CREDENTIALS_SECRET_ID,
+            iam_endpoint=settings.IAM_ENDPOINT,
+            project_id=settings.PROJECT_ID,
+            clock=self._clock,
+        )
+        self._telemetry = Telemetry(settings.POWERTOOLS_SERVICE_NAME)
+        self._handle = self._telemetry.logger.inject_lambda_context(
+            self._answer, log_event=False, clear_state=True
+        )
+
+    def __call__(self, event: JsonValue, context: LambdaContext) -> JsonValue:
+        """The answer to one event.
+
+        Raises:
+            BackupError: where the door of this event tells a failure by raising it.
+        """
+        answer: JsonValue = self._handle(event, context)
+        return answer
+
+    def _answer(self, event: JsonValue, context: LambdaContext) -> JsonValue:
+        remaining = context.get_remaining_time_in_millis() / 1000
+        deadline = deadline_for(self._clock, remaining, longest_seconds(event))
+        try:
+            door = self._open(event, context.aws_request_id, deadline)
+            return door.answer(self._deliver_all(door.groups, deadline))
+        finally:
+            self._telemetry.flush()
+
+    def _open(self, event: JsonValue, request_id: str, deadline: Deadline) -> Door:
+        try:
+            return self._guarded(
+                lambda: open_door(
+                    event,
+                    request_id=request_id,
+                    default_payload=self._settings.DEFAULT_PAYLOAD,
+                    keys=self._keys,
+                    deadline=deadline,
+                )
+            )
+        except BackupError as error:
+            return refusing(event, error, request_id)
+
+    def _deliver_all(
+        self, groups: Sequence[Sequence[Delivery]], deadline: Deadline
+    ) -> list[list[Outcome]]:
+        """The outcomes of all groups, side by side, none waiting for another."""
+        if len(groups) == 1:
+            return [self._deliver_group(groups[0], deadline)]
+        with ThreadPoolExecutor(min(len(groups), MOST_AT_ONCE)) as pool:
+            return list(pool.map(lambda group: self._deliver_group(group, deadline), groups))
+
+    def _deliver_group(self, group: Sequence[Delivery], deadline: Deadline) -> list[Outcome]:
+        """The outcomes of a group in order, up to and with its first failure."""
+        outcomes = []
+        for delivery in group:
+            outcomes.append(self._deliver(delivery, deadline))
+            if isinstance(outcomes[-1].end, BackupError):
+                break
+        return outcomes
+
+    def _deliver(self, delivery: Delivery, deadline: Deadline) -> Outcome:
+        gaussdb = GaussDB(self._settings.GAUSSDB_ENDPOINT, self._transport, self._access, deadline)
+        fields: dict[str, object] = {
+            "trigger": delivery.trigger,
+            "correlation_id": delivery.correlation_id,
+        }
+        try:
+            done = self._guarded(lambda: self._perform(delivery, gaussdb, fields))
+        except BackupError as error:
+            self._tell_failure(error, delivery, {**fields, **_effort(gaussdb)})
+            return Outcome(error, backup_name=_name(fields))
+        finally:
+            self._telemetry.called(gaussdb.calls)
+        creating = done.message == "backup accepted"
+        shown = {**fields, **done.fields, **_effort(gaussdb)}
+        self._telemetry.done(done.message, shown, creating=creating)
+        return Outcome(done.reply)
+
+    def _perform(self, delivery: Delivery, gaussdb: GaussDB, fields: dict[str, object]) -> Done:
+        request = read_request(delivery)
+        fields["instance_id"] = request.instance_id
+        if isinstance(request, Create | Status):
+            fields["backup_name"] = request.name
+        self._permit(request)
+        return perform(request, gaussdb, self._telemetry)
+
+    def _permit(self, request: Request) -> None:
+        allowed = self._settings.ALLOWED_INSTANCES
+        if allowed is not None and request.instance_id not in allowed:
+            raise PermissionDenied("ALLOWED_INSTANCES does not name this instance")
+
+    def _tell_failure(self, error: BackupError, delivery: Delivery, fields: Fields) -> None:
+        if is_callers_fault(error, delivery.trigger):
+            self._telemetry.refused(error, fields)
+        else:
+            self._telemetry.failed(error, fields, creating=delivery.asks_to_create())
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        """The last resort: what is unexpected becomes an ``InternalError`` that says nothing."""
+        try:
+            return work()
+        except BackupError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the one place where a bug may end
+            raise InternalError(error) from None
+
+
+def _effort(gaussdb: GaussDB) -> Fields:
+    return {"attempts": gaussdb.creates, "api_ms": round(sum(gaussdb.calls), 1)}
+
+
+def _name(fields: Fields) -> str | None:
+    name = fields.get("backup_name")
+    return name if isinstance(name, str) else None

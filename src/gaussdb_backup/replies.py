@@ -1,0 +1,66 @@
+"""The shapes of what callers get back, as plain JSON objects."""
+
+from typing import Literal, TypedDict
+
+
+class Backup(TypedDict):
+    """A backup as the service names its parts when it accepts one."""
+
+    id: str
+    name: str
+    description: str | None
+    begin_time: str
+    status: str
+    type: str
+    instance_id: str
+
+
+class ListedBackup(Backup):
+    """A backup as the service lists it: with its size in MB and its end."""
+
+    size: float | None
+    end_time: str | None
+
+
+class Created(TypedDict):
+    """The reply to ``create``: this event's backup, made now or already there."""
+
+    outcome: Literal["created", "existing"]
+    job_id: str | None
+    backup: Backup
+
+
+class Status(TypedDict):
+    """The reply to ``status``: how far a backup has come."""
+
+    outcome: Literal["building", "completed", "failed"]
+    backup: ListedBackup
+    job_id: str | None
+
+
+class Instance(TypedDict):
+    """An instance as ``check`` shows it."""
+
+    id: str
+    name: str
+    status: str
+
+
+class Checked(TypedDict):
+    """The reply to ``check``: whether the instance could take a backup now."""
+
+    outcome: Literal["ready", "busy", "not_ready"]
+    instance: Instance
+
+
+class Verified(TypedDict):
+    """The reply to ``verify``: the newest completed backup, and what manual backups add up to."""
+
+    outcome: Literal["fresh"]
+    backup: ListedBackup
+    age_hours: float
+    manual_backups: int
+    manual_mb: float
+
+
+Reply = Created | Status | Checked | Verified

@@ -1,0 +1,104 @@
+"""The environment as checked settings, or the name of the variable that is wrong."""
+
+from collections.abc import Mapping
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SecretStr,
+    ValidationError,
+)
+
+from gaussdb_backup.errors import ConfigurationError, InvalidRequest
+from gaussdb_backup.fields import CreateFields, InstanceId, check_fields, invalid, parse_json
+from gaussdb_backup.transport import is_loopback
+
+DEFAULT_SERVICE = "gaussdb-backup"
+
+_SPENT_AT_ONCE = ("idempotency_key", "scheduled_time", "name")
+
+
+def _endpoint(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+        raise ValueError("must be https, or http to a loopback host")
+    if not parts.hostname or parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("must be https://HOST and nothing more")
+    if parts.port == 0:
+        raise ValueError("must not name port 0")
+    return url.rstrip("/").removesuffix("/v3")
+
+
+def _listed(text: object) -> object:
+    return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
+
+
+def _payload(text: object) -> JsonValue:
+    """A payload that every scheduled event can use: it must not name one and the same backup."""
+    try:
+        payload = parse_json(str(text))
+        if not isinstance(payload, dict):
+            raise invalid("", "must be a JSON object")
+        fields = check_fields(payload)
+    except InvalidRequest as error:
+        raise ValueError(error.detail) from None
+    fixed = [name for name in _SPENT_AT_ONCE if payload.get(name) is not None]
+    if isinstance(fields, CreateFields) and fixed:
+        raise ValueError(f"/{fixed[0]} would give the backups of all runs one name")
+    return payload
+
+
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+SecretId = Annotated[str, Field(pattern=r"^[!-~]{1,2048}$")]
+
+
+class Settings(BaseModel):
+    """What the environment says, variable by variable; see the README's table."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    GAUSSDB_ENDPOINT: Endpoint
+    CREDENTIALS_SECRET_ID: SecretId
+    IAM_ENDPOINT: Endpoint | None = None
+    PROJECT_ID: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    WEBHOOK_SECRET_ID: SecretId | None = None
+    ALLOWED_INSTANCES: Annotated[frozenset[InstanceId], BeforeValidator(_listed)] | None = None
+    DEFAULT_PAYLOAD: Annotated[JsonValue, BeforeValidator(_payload)] = None
+    PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: Annotated[int, Field(ge=1, le=65535)] = 2773
+    AWS_SESSION_TOKEN: SecretStr = SecretStr("")
+    AWS_CONTAINER_AUTHORIZATION_TOKEN: SecretStr = SecretStr("")
+    POWERTOOLS_SERVICE_NAME: str = DEFAULT_SERVICE
+
+    def extension_token(self) -> str:
+        """What the secrets extension wants to see; under SnapStart the second is the one."""
+        return (
+            self.AWS_SESSION_TOKEN.get_secret_value()
+            or self.AWS_CONTAINER_AUTHORIZATION_TOKEN.get_secret_value()
+        )
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings of an environment; an empty variable counts as one that is not there.
+
+    Raises:
+        ConfigurationError: in one line, the variables that are missing or malformed.
+    """
+    present = {name: environment[name] for name in Settings.model_fields if environment.get(name)}
+    try:
+        return Settings.model_validate(present)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        lines = [f"{fault['loc'][0]}: {_fault(fault['type'], fault['msg'])}" for fault in faults]
+        raise ConfigurationError("; ".join(lines)) from None
+
+
+def _fault(kind: str, message: str) -> str:
+    if kind == "missing":
+        return "is missing"
+    return message.removeprefix("Value error, ") if kind == "value_error" else "is malformed"

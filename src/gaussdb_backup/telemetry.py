@@ -1,0 +1,128 @@
+"""The INFO line, the ERROR line and the metrics, by Powertools.
+
+No event is ever logged whole, whatever ``POWERTOOLS_*`` says: only the fields named here.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from aws_lambda_powertools import Logger, Metrics, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+
+from gaussdb_backup.errors import (
+    BackupError,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+
+NAMESPACE: Final = "GaussDBBackup"
+CALLERS_FAULT: Final = (
+    Unauthenticated,
+    NotFound,
+    MethodNotAllowed,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
+
+Fields = Mapping[str, object]
+
+
+class Telemetry:
+    """What the operator sees.
+
+    Log lines are written at once; metrics are gathered, for several messages may be under way at
+    the same time and Powertools' set of metrics belongs to one thread, and written at the end.
+
+    Args:
+        service: the ``service`` of log lines and metrics.
+    """
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.logger = Logger(service=service, use_rfc3339=True)
+        self._metrics = Metrics(service=service, namespace=NAMESPACE)
+        self._points: deque[tuple[str, MetricUnit, float]] = deque()
+        self._ages: deque[tuple[str, float]] = deque()
+
+    def done(self, message: str, fields: Fields, *, creating: bool) -> None:
+        """A delivery ended well; a creating one with a backup accepted, now or before."""
+        self._log(logging.INFO, message, fields)
+        if creating:
+            self._points.append(("BackupAccepted", MetricUnit.Count, 1))
+
+    def failed(self, error: BackupError, fields: Fields, *, creating: bool) -> None:
+        """A delivery failed; a creating one counts as a failed backup."""
+        self._log(logging.ERROR, "backup failed", {**fields, **_error_fields(error)})
+        if creating:
+            self._points.append(("BackupFailed", MetricUnit.Count, 1))
+
+    def refused(self, error: BackupError, fields: Fields) -> None:
+        """A request over HTTP was wrong in itself: nobody needs to wake up."""
+        self._log(logging.WARNING, "request refused", {**fields, **_error_fields(error)})
+        self._points.append(("RequestsRefused", MetricUnit.Count, 1))
+
+    def called(self, milliseconds: Iterable[float]) -> None:
+        """How long the calls to GaussDB took."""
+        self._points.extend(("ApiLatency", MetricUnit.Milliseconds, one) for one in milliseconds)
+
+    def age(self, instance_id: str, hours: float) -> None:
+        """How old the newest completed backup of an instance is."""
+        self._ages.append((instance_id, hours))
+
+    def flush(self) -> None:
+        """Writes the metrics of this invocation, if there are any."""
+        while self._ages:
+            self._write_age(*self._ages.popleft())
+        if self._points:
+            while self._points:
+                self._metrics.add_metric(*self._points.popleft())
+            self._metrics.flush_metrics()
+
+    def _write_age(self, instance_id: str, hours: float) -> None:
+        with single_metric(
+            name="BackupAgeHours",
+            unit=MetricUnit.NoUnit,
+            value=hours,
+            namespace=NAMESPACE,
+            default_dimensions={"service": self.service},
+        ) as metric:
+            metric.add_dimension("instance_id", instance_id)
+
+    def _log(self, level: int, message: str, fields: Fields) -> None:
+        shown = {name: value for name, value in fields.items() if value is not None}
+        write = {
+            logging.INFO: self.logger.info,
+            logging.WARNING: self.logger.warning,
+            logging.ERROR: self.logger.error,
+        }
+        write[level](message, extra=shown)
+
+
+def _error_fields(error: BackupError) -> dict[str, object]:
+    evidence = error.evidence
+    bug = error if isinstance(error, InternalError) else None
+    return {
+        "error": type(error).__name__,
+        "detail": error.detail,
+        "error_code": evidence.error_code,
+        "error_msg": evidence.error_msg,
+        "api_request_id": evidence.api_request_id,
+        "http_status": evidence.http_status,
+        "retryable": error.retryable,
+        "exception_type": bug and bug.exception_type,
+        "exception_place": bug and bug.place,
+    }
+
+
+def is_callers_fault(error: BackupError, trigger: str) -> bool:
+    """Whether a failure is a wrong HTTP request rather than a failed backup."""
+    return isinstance(error, CALLERS_FAULT) or (
+        trigger == "http" and isinstance(error, InvalidRequest) and error.violations != ()
+    )

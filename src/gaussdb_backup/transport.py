@@ -1,0 +1,124 @@
+"""One HTTP request inside the time that is left, and what became of it.
+
+``requests`` bounds each wait for the network, not their sum: an answer that drips a byte a second
+never times out. So the exchange runs in a thread of a small pool and is left behind at its end.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from http.cookiejar import DefaultCookiePolicy
+from typing import Final
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+
+from gaussdb_backup import VERSION
+from gaussdb_backup.answers import Answer
+
+CONNECT_SECONDS: Final = 5.0
+CONNECTIONS: Final = 32
+
+
+class NotSent(Exception):
+    """No connection came about: the other side has seen nothing of the request."""
+
+
+class Lost(Exception):
+    """The request may have been sent, and no whole answer came back."""
+
+
+class NoAuth(AuthBase):
+    """Keeps ``requests`` from looking for a password in a ``.netrc``."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """The request as it is."""
+        return request
+
+
+class Transport:
+    """Kept-alive connections to the hosts that one function talks to."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="exchange")
+        self._direct = _session(trust_env=False)
+        self._outward = _session(trust_env=True)
+
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        seconds: float,
+        auth: AuthBase,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+    ) -> Answer:
+        """Sends one request and waits for its whole answer.
+
+        Args:
+            method: the HTTP method.
+            url: the URL as it is to be sent, its query encoded.
+            seconds: the longest that sending and answering together may take.
+            auth: what authorises the request; applied last, over the bytes that are sent.
+            headers: further headers.
+            body: the body's bytes.
+
+        Raises:
+            NotSent: no connection was established.
+            Lost: the request may have arrived, its answer did not.
+        """
+        if seconds <= 0:
+            raise NotSent("no time is left")
+        session = self._direct if is_loopback(urlsplit(url).hostname) else self._outward
+        future = self._pool.submit(
+            session.request,
+            method,
+            url,
+            data=body,
+            headers=dict(headers),
+            auth=auth,
+            timeout=(min(CONNECT_SECONDS, seconds), seconds),
+            allow_redirects=False,
+        )
+        try:
+            response = future.result(seconds)
+        except FutureTimeout as error:
+            raise (NotSent if future.cancel() else Lost)("no answer in time") from error
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise (NotSent if never_connected(error) else Lost)(type(error).__name__) from error
+        return Answer(response.status_code, response.headers, response.content)
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name or address means this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def never_connected(error: Exception) -> bool:
+    """Whether an error of ``requests`` proves that the request was not sent."""
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
+        return True
+    cause = error.args[0] if error.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError)
+
+
+def _session(*, trust_env: bool) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = trust_env
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers["User-Agent"] = f"gaussdb-backup/{VERSION}"
+    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
