@@ -46,7 +46,7 @@ class Telemetry:
 
     def __init__(self, service: str) -> None:
         self.service = service
-        self.logger = Logger(service=service, use_rfc3339=True)
+        self.logger = Logger(service=service, use_rfc3339=True, location=None)
         self._metrics = Metrics(service=service, namespace=NAMESPACE)
         self._points: deque[tuple[str, MetricUnit, float]] = deque()
         self._ages: deque[tuple[str, float]] = deque()
