@@ -21,6 +21,7 @@ from gaussdb_backup import VERSION
 from gaussdb_backup.answers import Answer
 
 CONNECT_SECONDS: Final = 5.0
+GRACE_SECONDS: Final = 0.1
 CONNECTIONS: Final = 32
 
 
@@ -86,7 +87,7 @@ class Transport:
             allow_redirects=False,
         )
         try:
-            response = future.result(seconds)
+            response = future.result(seconds + GRACE_SECONDS)
         except FutureTimeout as error:
             raise (NotSent if future.cancel() else Lost)("no answer in time") from error
         except (requests.RequestException, HTTPError, OSError) as error:

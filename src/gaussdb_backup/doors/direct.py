@@ -10,7 +10,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from gaussdb_backup.doors.door import Outcome, not_understood, text
+from gaussdb_backup.doors.door import Outcome, not_understood, raised, text
 from gaussdb_backup.errors import BackupError
 from gaussdb_backup.fields import invalid
 from gaussdb_backup.payload import Delivery, Identity
@@ -36,10 +36,10 @@ class OneDelivery:
         Raises:
             BackupError: the delivery failed.
         """
-        end = outcomes[0][0].end
-        if isinstance(end, BackupError):
-            raise end
-        return cast("JsonValue", end)
+        outcome = outcomes[0][0]
+        if isinstance(outcome.end, BackupError):
+            raise raised(outcome, outcome.end)
+        return cast("JsonValue", outcome.end)
 
 
 def direct(event: JsonValue, request_id: str) -> Delivery:

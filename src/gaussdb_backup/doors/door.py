@@ -1,5 +1,6 @@
 """What every door has in common, and how foreign JSON is read without believing it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -19,6 +20,9 @@ UNDERSTOOD: Final = (
 )
 
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How one delivery ended: with a reply, or with an error.
@@ -30,6 +34,13 @@ class Outcome:
 
     end: Reply | BackupError
     backup_name: str | None = None
+
+
+def raised(outcome: Outcome, error: BackupError) -> BackupError:
+    """An error as a door raises it: with the name under which to find the backup, or ask again."""
+    if outcome.backup_name:
+        error.args = (f"{error.detail}; backup name {outcome.backup_name}",)
+    return error
 
 
 class Door(Protocol):
@@ -58,8 +69,10 @@ def listed(value: object) -> Sequence[JsonValue]:
 
 
 def text(value: object) -> str | None:
-    """A text that is not empty, or None."""
-    return value if isinstance(value, str) and value else None
+    """A text that is not empty, or None; half of a surrogate pair is no text that UTF-8 knows."""
+    if not isinstance(value, str) or not value or _SURROGATE.search(value):
+        return None
+    return value
 
 
 def not_understood() -> BackupError:

@@ -60,7 +60,7 @@ def http_delivery(request: HttpRequest, signer: Signer) -> Delivery:
         request: the request.
         signer: tells the ``webhook-id`` of a signed request, None of any other.
     """
-    refused = Delivery("http", request.request_id, None, Identity("http", request.request_id))
+    refused = Delivery("http", request.request_id, None, _identity(request))
     try:
         webhook_id = None if request.vouched else _signed_by(request, signer)
         _admit(request)
@@ -70,13 +70,12 @@ def http_delivery(request: HttpRequest, signer: Signer) -> Delivery:
         return _question(request, refused)
     try:
         payload = _payload(request)
+        key = None if webhook_id is not None else _key(request)
     except BackupError as error:
         return replace(refused, fault=error)
-    delivery = replace(refused, payload=payload, actions=frozenset({"create"}))
-    if webhook_id is not None:
-        return replace(delivery, identity=Identity("webhook", webhook_id))
-    identity = replace(delivery.identity, time=epoch_time(request.time))
-    return replace(delivery, identity=identity, key=request.headers.get("idempotency-key"))
+    identity = Identity("webhook", webhook_id) if webhook_id is not None else _identity(request)
+    only = frozenset({"create"})
+    return replace(refused, payload=payload, identity=identity, key=key, actions=only)
 
 
 def problem(error: BackupError, request_id: str, backup_name: str | None = None) -> JsonValue:
@@ -159,10 +158,18 @@ def _admit(request: HttpRequest) -> None:
 def _payload(request: HttpRequest) -> JsonValue:
     if request.body is None:
         raise invalid("", "is not the base64 that the event says it is")
+    return parse_json(request.body)
+
+
+def _key(request: HttpRequest) -> str | None:
     key = request.headers.get("idempotency-key")
     if key is not None and not is_key(key):
         raise invalid("", "has a header Idempotency-Key that is not 1 to 256 printable characters")
-    return parse_json(request.body)
+    return key
+
+
+def _identity(request: HttpRequest) -> Identity:
+    return Identity("http", request.request_id, epoch_time(request.time))
 
 
 def _question(request: HttpRequest, delivery: Delivery) -> Delivery:

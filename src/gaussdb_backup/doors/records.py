@@ -8,7 +8,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from gaussdb_backup.doors.direct import from_bus
-from gaussdb_backup.doors.door import Outcome, mapping, not_understood, text
+from gaussdb_backup.doors.door import Outcome, mapping, not_understood, raised, text
 from gaussdb_backup.errors import BackupError
 from gaussdb_backup.fields import parse_json
 from gaussdb_backup.payload import Delivery, Identity
@@ -54,11 +54,11 @@ class SnsNotifications:
         Raises:
             BackupError: the first failure, once all records were tried.
         """
-        ends = [outcome.end for outcome in chain.from_iterable(outcomes)]
-        for end in ends:
-            if isinstance(end, BackupError):
-                raise end
-        return {"replies": [cast("JsonValue", end) for end in ends]}
+        ended = list(chain.from_iterable(outcomes))
+        for outcome in ended:
+            if isinstance(outcome.end, BackupError):
+                raise raised(outcome, outcome.end)
+        return {"replies": [cast("JsonValue", outcome.end) for outcome in ended]}
 
 
 def are_from(records: JsonValue, key: str, source: str) -> bool:
