@@ -1,0 +1,95 @@
+"""What the cloud answers with: plain answers, and the error bodies of its three layers."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import TypedDict
+from uuid import uuid4
+
+
+class _Documented(TypedDict):
+    status: int
+    message: str
+    description: str
+
+
+_CODES = Path(__file__).parents[2] / "data" / "dbs_error_codes.json"
+
+# https://docs.otc.t-systems.com, GaussDB(openGauss) API reference, "Error Codes"
+SERVICE_CODES: Mapping[str, _Documented] = json.loads(_CODES.read_text("utf-8"))
+
+# https://docs.otc.t-systems.com, API Gateway, "Error Codes": number to status and text
+GATEWAY_CODES: Mapping[str, tuple[int, str]] = {
+    "0101": (404, "The API does not exist or has not been published in the environment"),
+    "0201": (400, "API request error."),
+    "0202": (502, "Backend unavailable."),
+    "0203": (504, "Backend timeout."),
+    "0301": (401, "Incorrect IAM authentication information"),
+    "0302": (403, "The IAM user is not authorized to access the API."),
+    "0303": (401, "Incorrect app authentication information"),
+    "0307": (401, "The token must be updated."),
+    "0308": (429, "The throttling threshold has been reached"),
+    "0601": (500, "Internal server error."),
+    "0613": (503, "The IAM service is currently unavailable."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer before it is written: `body` is JSON's to be, or bytes as they are."""
+
+    status: int
+    body: object = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def error_code(self) -> str | None:
+        """Return the code of an error body, if this is one."""
+        code = self.body.get("error_code") if isinstance(self.body, dict) else None
+        return code if isinstance(code, str) else None
+
+
+class Refusal(Exception):
+    """Ends the handling of a request with an error answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def service_error(code: str, status: int | None = None) -> Answer:
+    """Return the service's own error body, with its documented status unless another is given."""
+    documented = SERVICE_CODES.get(code)
+    message = documented["message"] if documented else "Parameter error."
+    fallback = documented["status"] if documented else 400
+    return Answer(status or fallback, {"error_code": code, "error_msg": message})
+
+
+def gateway_error(number: str, detail: str = "", status: int | None = None) -> Answer:
+    """Return the error body of the gateway in front of the services."""
+    documented, text = GATEWAY_CODES[number]
+    body = {
+        "error_msg": f"{text}: {detail}" if detail else text,
+        "error_code": f"APIGW.{number}",
+        "request_id": uuid4().hex,
+    }
+    return Answer(status or documented, body)
+
+
+def iam_error(status: int, message: str) -> Answer:
+    """Return an error body in the form of keystone, which is IAM's."""
+    title = HTTPStatus(status).phrase
+    return Answer(status, {"error": {"code": status, "message": message, "title": title}})
+
+
+def iam_numbered_error(status: int, code: str, message: str) -> Answer:
+    """Return one of IAM's numbered errors."""
+    return Answer(status, {"error_msg": message, "error_code": code})
+
+
+def html_page(status: int) -> Answer:
+    """Return the page that a load balancer shows in place of the service."""
+    phrase = HTTPStatus(status).phrase
+    page = f"<html><head><title>{status} {phrase}</title></head><body>{phrase}</body></html>"
+    return Answer(status, page.encode(), {"Content-Type": "text/html"})
