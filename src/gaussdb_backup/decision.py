@@ -117,7 +117,7 @@ def next_step(known: Known, left: float, pause: float) -> Step:
     Args:
         known: all that is known.
         left: seconds left to this invocation, less what one more call needs.
-        pause: seconds to wait where a pause is due and the service names none.
+        pause: seconds to wait where a pause is due; more where the service asks for more.
     """
     match known.answer:
         case None:
@@ -125,7 +125,7 @@ def next_step(known: Known, left: float, pause: float) -> Step:
         case Accepted(backup=backup, job_id=job_id):
             return Finish("created", backup, job_id)
         case BackupError() as error:
-            wait = pause if error.retry_after is None else error.retry_after
+            wait = max(pause, error.retry_after or 0.0)
             if isinstance(error, NOT_TAKEN) and known.open is None:
                 return _after_pause(Ask(), known, left, wait)
             if isinstance(error, UNDECIDED) or known.open is not None:

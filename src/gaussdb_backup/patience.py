@@ -57,7 +57,7 @@ def until_answered(ask: Callable[[], Answer], deadline: Deadline) -> Answer:
             if answer.status < 500 and answer.status != 429:
                 return answer
             error = error_from(answer)
-        pause = error.retry_after if error.retry_after is not None else backoff(attempt)
+        pause = max(backoff(attempt), error.retry_after or 0.0)
         if attempt + 1 == MOST_ATTEMPTS or not fits(pause, deadline):
             raise error
         deadline.clock.sleep(pause)
