@@ -42,10 +42,7 @@ check: $(VENV) $(VENV_SAM) $(VENV_CHECKOV) ## format, lint, types, layers, templ
 	@echo '==> layers'
 	@PYTHONPATH=src .venv/bin/lint-imports --no-logo
 	@echo '==> template'
-	@.venv-sam/bin/sam validate --lint --template template.yaml
-	@.venv-sam/bin/cfn-lint template.yaml
-	@.venv-checkov/bin/checkov --framework cloudformation --skip-download --quiet --compact \
-		--file template.yaml
+	@$(PY) -m tests.stack.lint
 
 build: $(VENV) ## build the artifact for ARCH=arm64|x86_64 in .aws-sam/build/BackupFunction
 	@$(MAKE) --no-print-directory -f src/Makefile build-BackupFunction \
