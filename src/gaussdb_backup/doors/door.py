@@ -37,10 +37,14 @@ class Outcome:
 
 
 def raised(outcome: Outcome, error: BackupError) -> BackupError:
-    """An error as a door raises it: with the name under which to find the backup, or ask again."""
+    """An error as a door raises it: with the name under which to find the backup, or ask again.
+
+    Lambda shows every synchronous caller and destination the frames that it came through; those of
+    our inside are none of theirs.
+    """
     if outcome.backup_name:
         error.args = (f"{error.detail}; backup name {outcome.backup_name}",)
-    return error
+    return error.with_traceback(None)
 
 
 class Door(Protocol):
