@@ -190,7 +190,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     try:
         until, sent = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("Date", ""))
         return max(0.0, (until - sent).total_seconds())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -3,7 +3,7 @@
 A document that lacks one of these parts, or has it in another form, is not the documented one.
 """
 
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +14,9 @@ from gaussdb_backup import replies
 class Documented(BaseModel):
     """A part of an answer; what the API adds over time is left alone."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
+    model_config = ConfigDict(
+        frozen=True, hide_input_in_errors=True, defer_build=True, allow_inf_nan=False
+    )
 
 
 class Backup(Documented):
@@ -108,9 +110,12 @@ class Instances(Page[Instance]):
 
 
 def zoned_time(text: str) -> datetime | None:
-    """A time of the API, such as ``2022-05-09T18:02:31+0800``, or None if it tells no zone."""
+    """A time of the API, such as ``2022-05-09T18:02:31+0800``, or None if it tells no zone.
+
+    Nor is there one at the ends of the calendar, where minutes cannot be added or taken away.
+    """
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return time if time.tzinfo is not None else None
+    return time if time.tzinfo is not None and MINYEAR < time.year < MAXYEAR else None

@@ -192,6 +192,8 @@ def check_fields(
         raise _refused(unknown)
     if isinstance(fields, CreateFields) and fields.name and fields.name_prefix:
         raise invalid("/name_prefix", "cannot stand beside name")
+    if isinstance(fields, StatusFields) and (fields.backup_id is None) == (fields.name is None):
+        raise invalid("", "needs one of backup_id and name")
     return fields
 
 
@@ -230,12 +232,17 @@ def _rule(model: type[BaseModel], name: str) -> str:
 
 
 def _pointer(name: str) -> str:
-    """A JSON Pointer to a foreign name, cut to what a log line can bear."""
-    shown = json.dumps(name[:_LONGEST_ECHO])[1:-1]
-    return "/" + shown.replace("~", "~0").replace("/", "~1")
+    """A JSON Pointer (RFC 6901) to a foreign name, cut to what a log line can bear."""
+    return "/" + name[:_LONGEST_ECHO].replace("~", "~0").replace("/", "~1")
+
+
+def _on_one_line(text: str) -> str:
+    """A foreign text with all that a line cannot show spelt out."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def _refused(violations: tuple[Violation, ...]) -> InvalidRequest:
     shown = violations[:_MOST_SHOWN]
-    sentence = "; ".join(f"{v.pointer or 'the payload'} {v.detail}" for v in shown)
+    places = [_on_one_line(violation.pointer) or "the payload" for violation in shown]
+    sentence = "; ".join(f"{at} {v.detail}" for at, v in zip(places, shown, strict=True))
     return InvalidRequest(sentence, violations=shown)

@@ -137,8 +137,6 @@ def read_request(delivery: Delivery) -> Request:
         case CreateFields():
             return _create(fields, received, delivery)
         case StatusFields():
-            if (fields.backup_id is None) == (fields.name is None):
-                raise invalid("", "needs one of backup_id and name")
             return Status(fields.instance_id, fields.backup_id, fields.name)
         case CheckFields():
             return Check(fields.instance_id)

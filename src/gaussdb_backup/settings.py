@@ -1,5 +1,6 @@
 """The environment as checked settings, or the name of the variable that is wrong."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -21,17 +22,21 @@ from gaussdb_backup.transport import is_loopback
 
 DEFAULT_SERVICE = "gaussdb-backup"
 
+_ENDPOINT = re.compile(r"https?://[\w.:\[\]-]+(/[\w./-]*)?", re.ASCII | re.IGNORECASE)
+_NO_ENDPOINT = "must be https://HOST and nothing more"
 _SPENT_AT_ONCE = ("idempotency_key", "scheduled_time", "name")
 
 
 def _endpoint(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError(_NO_ENDPOINT) from None  # Python's own words show the value
+    if not _ENDPOINT.fullmatch(url) or not parts.hostname or port == 0:
+        raise ValueError(_NO_ENDPOINT)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
         raise ValueError("must be https, or http to a loopback host")
-    if not parts.hostname or parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("must be https://HOST and nothing more")
-    if parts.port == 0:
-        raise ValueError("must not name port 0")
     return url.rstrip("/").removesuffix("/v3")
 
 

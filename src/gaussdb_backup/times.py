@@ -1,7 +1,7 @@
 """Times as events and the API write them."""
 
 import re
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 
 _ZONED_TIME = re.compile(
     r"\d{4}-?\d\d-?\d\d[Tt ]\d\d(:?\d\d(:?\d\d([.,]\d+)?)?)?([Zz]|[+-]\d\d(:?\d\d)?)",
@@ -18,9 +18,12 @@ def utc_time(text: str) -> datetime:
     if not _ZONED_TIME.fullmatch(text):
         raise ValueError("not an ISO 8601 time with a zone")
     try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC).replace(microsecond=0)
+        time = datetime.fromisoformat(text.upper()).astimezone(UTC).replace(microsecond=0)
     except OverflowError as error:
         raise ValueError("not a time of this calendar") from error
+    if not MINYEAR < time.year < MAXYEAR:
+        raise ValueError("too near the end of the calendar to reckon with")
+    return time
 
 
 def epoch_time(milliseconds: object) -> datetime | None:
