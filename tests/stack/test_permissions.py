@@ -37,6 +37,7 @@ FLEET_ALWAYS: Rights = {
     ("events:DescribeRule", MANAGED_RULE),
     ("events:PutEvents", BUS),
     ("states:StartExecution", f"{STATES}:stateMachine:FleetStateMachine"),
+    ("states:DescribeMapRun", f"{STATES}:mapRun:FleetStateMachine/*"),
     *(
         (f"states:{action}Execution", f"{STATES}:execution:FleetStateMachine{rest}")
         for action in ("Describe", "Stop", "Redrive")

@@ -61,6 +61,12 @@ def test_a_request_that_is_refused_fails_with_the_function_s_own_words(stage: St
     assert "\n" not in told["cause"]
 
 
+def test_an_input_without_an_instance_fails_at_once(stage: Stage) -> None:
+    """There is nothing to tell of but that."""
+    ended = stage.backup({"name_prefix": "nightly"})
+    assert (ended["error"], ended["cause"]) == ("failed", "instance_id is missing")
+
+
 def test_a_backup_that_never_ends_is_given_up(stage: Stage) -> None:
     """At its own time limit the execution fails as timed out, with the backup it leaves behind."""
     instance = stage.cloud.add_instance()
