@@ -41,6 +41,8 @@ check: $(VENV) $(VENV_SAM) $(VENV_CHECKOV) ## format, lint, types, layers, templ
 	@.venv/bin/mypy
 	@echo '==> layers'
 	@PYTHONPATH=src .venv/bin/lint-imports --no-logo
+	@echo '==> contract'
+	@PYTHONPATH=src $(PY) -m tests.contract --check
 	@echo '==> template'
 	@$(PY) -m tests.stack.lint
 
@@ -50,6 +52,9 @@ build: $(VENV) ## build the artifact for ARCH=arm64|x86_64 in .aws-sam/build/Bac
 
 bench: $(VENV) $(RIE) ## print the benchmark table
 	@$(PY) -m tests.benchmarks
+
+contract: $(VENV) ## write docs/contract anew from the code
+	@PYTHONPATH=src $(PY) -m tests.contract
 
 sandbox: $(VENV) $(RIE) ## keep the local cloud running until Ctrl-C
 	@$(PY) -m tests.cloud.sandbox
@@ -71,7 +76,7 @@ clean: ## remove everything that these commands made
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1#/p' $(MAKEFILE_LIST) | awk -F'#' '{printf "%-15s %s\n", $$1, $$2}'
 
-.PHONY: run test check build bench sandbox chaos lock clean help
+.PHONY: run test check build bench contract sandbox chaos lock clean help
 
 # Set-up: each environment is stamped when it is complete and remade when its lock file changed
 LOCK = .venv-lock/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate $(ARGS)

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import requests
 
+from tests.cloud import overheard
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -128,6 +130,7 @@ class LambdaRuntime:
         return self
 
     def __exit__(self, *_: object) -> None:
+        overheard.said(*self.lines())
         self._resources.close()
 
     def invoke(self, event: object, *, request_id: str | None = None) -> Any:
@@ -145,11 +148,13 @@ class LambdaRuntime:
             FunctionFailed: the function raised, or did not start.
             FunctionTimedOut: it took too long.
         """
+        overheard.received(event)
         identity = request_id or str(uuid.uuid4())
         with self._one_at_a_time:
             seen = self._log.stat().st_size
             answer = self._post(json.dumps(event).encode(), identity)
             self._wait_for_end(seen, identity, failed=not answer.ok)
+        overheard.said(answer.text)
         return _reply(answer.text)
 
     def lines(self) -> list[str]:

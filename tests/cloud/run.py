@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.cloud.console import log_in, show
+from tests.cloud.events import signed
 from tests.cloud.lambda_runtime import FunctionFailed, FunctionTimedOut, LambdaRuntime
 from tests.cloud.local_cloud import CREDENTIALS_SECRETS, LocalCloud
 
@@ -22,7 +24,7 @@ def main() -> None:
     parser.add_argument("event", type=Path)
     parser.add_argument("--credentials", choices=CREDENTIALS_SECRETS, default="password")
     arguments = parser.parse_args()
-    event = _read(arguments.event)
+    event = signed(_read(arguments.event), now=time.time())
     with LocalCloud() as cloud:
         _print(f"The event ({arguments.event}):", event)
         records, refusal = _invoke(cloud.environment(arguments.credentials), event)

@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.cloud import overheard
 from tests.cloud.secrets_manager import SecretsManager, SecretsManagerRefused
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class SecretStore:
         self, ttl: int | None = None, *, now: Callable[[], float] = time.monotonic
     ) -> None:
         self.session_token = f"not-a-real-session-token-{secrets.token_hex(8)}"
+        overheard.made_secret("session token", self.session_token)
         self.reads: list[str] = []
         self.fetches: list[str] = []
         self.token_refusal = (403, "Bad Token")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 from moto.server import ThreadedMotoServer
 
+from tests.cloud import overheard
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -53,6 +55,7 @@ class SecretsManager:
         Returns:
             The new version's `VersionId`.
         """
+        overheard.kept_secret(value)
         content = _content(value)
         if name in self._arns:
             return str(self._call("PutSecretValue", {"SecretId": name, **content})["VersionId"])

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.cloud import overheard
 from tests.cloud.emulator.answers import Answer, Refusal, service_error
 
 
@@ -30,6 +31,7 @@ class Request:
             headers: the header fields, names in any case.
             body: the body's bytes.
         """
+        overheard.showed_secret(headers)
         url = urlsplit(target)
         return cls(
             method=method,

@@ -1,0 +1,271 @@
+"""Whatever comes in, the right door gives a well-formed answer, and nothing wrong goes any further.
+
+The events are any JSON at all, the samples with something changed in them, and HTTP requests of any
+bytes and headers.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import jsonschema_rs
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.cloud.events import DIALECTS, PAYLOAD, SAMPLES, http, response, sample, signed_headers
+from tests.cloud.local_cloud import INSTANCE_ID
+from tests.cloud.stage import Stage
+from tests.contract.openapi import openapi
+from tests.contract.schemas import reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hypothesis.strategies import SearchStrategy
+
+    from tests.cloud.stage import Ending
+
+REPLY: Final = jsonschema_rs.validator_for(reply())
+PROBLEM: Final = jsonschema_rs.validator_for(openapi()["components"]["schemas"]["Problem"])
+
+# What is decided before the service is asked for anything.
+REFUSED: Final = {
+    "InvalidRequest",
+    "MethodNotAllowed",
+    "NotFound",
+    "PayloadTooLarge",
+    "Unauthenticated",
+    "UnsupportedMediaType",
+}
+
+many = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """One execution environment for all events, warm as in real life."""
+    with Stage() as stage:
+        stage.emulator.backup_seconds = 0
+        yield stage
+
+
+# --- events ----------------------------------------------------------------------------------
+
+# Half characters included: JSON's escapes can hold them.
+TEXTS = st.text(st.characters(), max_size=20)
+NAMES = TEXTS | st.sampled_from(
+    [
+        *("Records", "requestContext", "http", "httpMethod", "detail-type", "detail", "id", "time"),
+        *("resources", "eventSource", "EventSource", "messageId", "body", "attributes", "Sns"),
+        *("MessageId", "Message", "Type", "TopicArn", "Timestamp", "MessageGroupId", "headers"),
+        *("action", "instance_id", "name", "scheduled_time", "idempotency_key", "max_age_hours"),
+    ]
+)
+SCALARS: SearchStrategy[Any] = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS
+    | st.sampled_from(["aws:sqs", "aws:sns", "Scheduled Event", "POST", "/backups", INSTANCE_ID])
+)
+ANYTHING: SearchStrategy[Any] = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where in a JSON value something can be changed."""
+    parts: list[tuple[Any, Any]] = list(value.items()) if isinstance(value, dict) else []
+    parts += enumerate(value) if isinstance(value, list) else []
+    return [path, *(place for key, part in parts for place in places(part, (*path, key)))]
+
+
+@st.composite
+def changed_samples(draw: st.DrawFn) -> Any:
+    """A sample with up to three of its parts replaced or left out."""
+    name = draw(st.sampled_from(sorted(path.stem for path in SAMPLES.glob("*.json"))))
+    event = sample(name)
+    for _ in range(draw(st.integers(0, 3))):
+        place = draw(st.sampled_from(places(event)))
+        if not place:
+            continue
+        *above, last = place
+        parent = event
+        for key in above:
+            parent = parent[key]
+        if draw(st.booleans()):
+            parent[last] = draw(ANYTHING)
+        else:
+            del parent[last]
+    return event
+
+
+BODIES = (
+    st.binary(max_size=60)
+    | ANYTHING.map(lambda value: json.dumps(value).encode())
+    | st.dictionaries(NAMES, SCALARS, max_size=3).map(
+        lambda more: json.dumps({**PAYLOAD, **more}).encode()
+    )
+)
+HEADERS = st.dictionaries(
+    TEXTS
+    | st.sampled_from(
+        ["content-type", "Idempotency-Key", "webhook-id", "webhook-timestamp", "webhook-signature"]
+    ),
+    TEXTS | st.sampled_from(["application/json", "1795428904", "v1,AAAA", "text/plain"]),
+    max_size=4,
+)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Any:
+    """An HTTP request of any bytes, with any headers, from somebody or from nobody."""
+    body = draw(BODIES)
+    event = http(
+        body,
+        encoded=True,
+        dialect=draw(st.sampled_from(DIALECTS)),
+        method=draw(st.sampled_from(["POST", "POST", "GET", "PUT"]) | TEXTS),
+        path=draw(st.sampled_from(["/backups", "/backups", "/backups/some-backup"]) | TEXTS),
+        query=draw(st.none() | st.dictionaries(NAMES, TEXTS, max_size=2)),
+        headers=draw(HEADERS),
+        known=draw(st.sampled_from([True, True, False])),
+        stage=draw(st.none() | TEXTS),
+    )
+    if draw(st.booleans()):
+        event["isBase64Encoded"] = False
+        event["body"] = body.decode(errors="surrogateescape")
+    return event
+
+
+# --- what the contract says of them ----------------------------------------------------------
+
+
+def is_text(value: object) -> bool:
+    """Whether this is a text that can be told of: not empty, and of whole characters."""
+    try:
+        return isinstance(value, str) and value.encode() != b""
+    except UnicodeEncodeError:
+        return False
+
+
+def is_a_batch(records: object, key: str, source: str) -> bool:
+    """Whether these are records, all of one source."""
+    return (
+        isinstance(records, list)
+        and len(records) > 0
+        and all(isinstance(one, dict) and one.get(key) == source for one in records)
+    )
+
+
+def door(event: Any) -> str:
+    """The door that an event belongs to, by the contract's table of triggers."""
+    fields = event if isinstance(event, dict) else {}
+    records = fields.get("Records", event)
+    context = fields.get("requestContext")
+    if is_a_batch(records, "eventSource", "aws:sqs"):
+        return "sqs" if all(is_text(one.get("messageId")) for one in records) else "raising"
+    if "Records" in fields and is_a_batch(records, "EventSource", "aws:sns"):
+        return "sns"
+    if isinstance(context, dict) and isinstance(context.get("http"), dict):
+        return "http"
+    return "http" if is_text(fields.get("httpMethod")) else "raising"
+
+
+def check(event: Any, ending: Ending) -> None:
+    """The whole of what holds for every event."""
+    match door(event):
+        case "http":
+            check_response(ending)
+        case "sqs":
+            records = event["Records"] if isinstance(event, dict) else event
+            failed = [one["itemIdentifier"] for one in ending.reply["batchItemFailures"]]
+            assert set(failed) <= {one["messageId"] for one in records}
+            assert set(ending.reply) == {"batchItemFailures"}
+        case "sns" if ending.error is None:
+            assert len(ending.reply["replies"]) == len(event["Records"])
+    if ending.error is not None:
+        assert door(event) in {"raising", "sns"}
+        assert len(str(ending.error).splitlines()) == 1
+    elif door(event) != "http":
+        REPLY.validate(ending.reply)
+    check_log(ending)
+
+
+def check_response(ending: Ending) -> None:
+    """A response as a gateway can pass it on: the reply, or problem details."""
+    answer = response(ending.reply)
+    if answer.status < 300:
+        assert answer.headers == {"Content-Type": "application/json"}
+        REPLY.validate(answer.body)
+        return
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.status == answer.body["status"]
+    PROBLEM.validate(answer.body)
+    assert ("Allow" in answer.headers) == (answer.status == 405)
+
+
+def check_log(ending: Ending) -> None:
+    """A line for each delivery that can be written; no bug; and no call for what is refused."""
+    assert ending.records
+    json.dumps(ending.records, ensure_ascii=False).encode()
+    assert not [one for one in ending.records if one.get("error") == "InternalError"]
+    if all(one.get("error") in REFUSED and "error_code" not in one for one in ending.records):
+        assert ending.calls == []
+
+
+# --- the laws --------------------------------------------------------------------------------
+
+
+@many
+@given(ANYTHING)
+@example({})
+@example({"Records": [{"eventSource": "aws:sqs", "messageId": "\ud800", "body": "{}"}]})
+@example({"detail-type": "\ud800", "id": "\ud800", "time": "\ud800", "detail": {}})
+@example({**PAYLOAD, "scheduled_time": "\ud800"})
+@example({**PAYLOAD, "action": "verify", "max_age_hours": 10**400})
+@example({"requestContext": {"http": {}, "requestId": "\ud800"}})
+def test_any_json_is_answered_by_its_door(stage: Stage, event: Any) -> None:
+    """Any JSON at all."""
+    check(event, stage.deliver(copy.deepcopy(event)))
+
+
+@many
+@given(changed_samples())
+def test_any_change_to_a_sample_is_answered_by_its_door(stage: Stage, event: Any) -> None:
+    """What nearly is an event of AWS."""
+    check(event, stage.deliver(copy.deepcopy(event)))
+
+
+@many
+@given(requests())
+def test_any_request_is_answered_as_http(stage: Stage, event: Any) -> None:
+    """Any bytes, any headers, any path: a response, and nobody gets in whom nobody knows."""
+    ending = stage.deliver(copy.deepcopy(event))
+    check(event, ending)
+    context = event["requestContext"]
+    is_known = "authorizer" in context or context.get("identity", {}).get("userArn")
+    if door(event) == "http" and not is_known:
+        assert response(ending.reply).status == 401
+
+
+@many
+@given(body=st.binary(max_size=200), headers=HEADERS)
+def test_any_signed_bytes_are_answered_as_http(
+    stage: Stage, body: bytes, headers: dict[str, str]
+) -> None:
+    """Whoever has a key may send nonsense too, with any other headers beside the signature."""
+    signed = signed_headers(body, now=stage.time.now())
+    spoken_for = {"webhook-id", "webhook-timestamp", "webhook-signature"}
+    others = {name: value for name, value in headers.items() if name.lower() not in spoken_for}
+    event = http(body, encoded=True, known=False, headers={**others, **signed})
+    ending = stage.deliver(event)
+    check(event, ending)
+    assert response(ending.reply).status in {400, 415}
+    assert ending.calls == []
