@@ -24,7 +24,7 @@ from gaussdb_backup.credentials import (
     read_credentials,
 )
 from gaussdb_backup.errors import CredentialsRejected, SecretUnavailable, ServiceUnavailable
-from gaussdb_backup.iam import User, log_in
+from gaussdb_backup.iam import LogIns, User, log_in
 from gaussdb_backup.secret_store import SecretStore
 
 REFUSAL_STANDS_SECONDS: Final = 15 * 60.0
@@ -98,6 +98,7 @@ class Access:
         self._ticket: Ticket | None = None
         self._renewed_in: Deadline | None = None
         self._refusal: _Refusal | None = None
+        self._log_ins = LogIns()
         self._given_up: tuple[Deadline, CredentialsRejected] | None = None
 
     def ticket(self, deadline: Deadline) -> Ticket:
@@ -110,8 +111,6 @@ class Access:
             Throttled: IAM asks for fewer log-ins.
         """
         with self._alone(deadline):
-            if self._given_up is not None and self._given_up[0] is deadline:
-                raise self._given_up[1]
             if self._ticket is None or self._clock.now() >= self._ticket.renew_at:
                 self._ticket = self._issue(deadline)
             return self._ticket
@@ -126,25 +125,32 @@ class Access:
             Throttled: IAM asks for fewer log-ins.
         """
         with self._alone(deadline):
-            if self._ticket is not None and self._ticket is not refused:
-                return self._ticket
-            if self._renewed_in is deadline:
-                raise error
-            self._renewed_in = deadline
-            self._ticket = None
-            held = self._fresh(deadline)
-            if isinstance(refused.auth, Signed) and held.version == refused.version:
-                self._held = None
-                self._given_up = (deadline, error)
-                raise error
-            self._ticket = self._issue(deadline)
+            if self._ticket is refused:
+                self._drop(refused, error, deadline)
+            if self._ticket is None:
+                self._ticket = self._issue(deadline)
             return self._ticket
+
+    def _drop(self, refused: Ticket, error: CredentialsRejected, deadline: Deadline) -> None:
+        """Lets go of a refused ticket, once in an invocation, and reads the secret afresh."""
+        if self._renewed_in is deadline:
+            raise error
+        self._renewed_in = deadline
+        self._ticket = None
+        held = self._fresh(deadline)
+        if isinstance(refused.auth, Signed) and held.version == refused.version:
+            self._held = None
+            self._given_up = (deadline, error)
+            raise error
 
     @contextmanager
     def _alone(self, deadline: Deadline) -> Iterator[None]:
+        """One at a time; after a key pair was refused for good, none in this invocation."""
         if not self._lock.acquire(timeout=deadline.left()):
             raise ServiceUnavailable("no time is left to wait for the credentials")
         try:
+            if self._given_up is not None and self._given_up[0] is deadline:
+                raise self._given_up[1]
             yield
         finally:
             self._lock.release()
@@ -208,12 +214,13 @@ class Access:
         if self._iam_endpoint is None:
             raise SecretUnavailable(f"{VARIABLE}: holds a password, which needs IAM_ENDPOINT")
         user = User(
+            version=held.version,
             name=password.username,
             password=password.password,
             domain_name=password.domain_name,
             project_id=held.project_id,
         )
-        token = log_in(self._store.transport, self._iam_endpoint, user, deadline)
+        token = log_in(self._store.transport, self._iam_endpoint, user, self._log_ins, deadline)
         return Ticket(
             auth=WithToken(token.value),
             project_id=held.project_id,

@@ -14,7 +14,7 @@ from gaussdb_backup.signing import authorization, sdk_date
 
 VARIABLE: Final = "CREDENTIALS_SECRET_ID"
 
-_HeaderText = Annotated[str, Field(pattern=r"^[!-+\--~]{1,16384}$")]
+_HeaderText = Annotated[str, Field(pattern=r"^[!-+\--~]+$", max_length=16384)]
 _Text = Annotated[str, Field(min_length=1, max_length=1024)]
 _ProjectId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 

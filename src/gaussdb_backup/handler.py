@@ -4,14 +4,20 @@ Importing this module reads no secret, for the extension refuses during init, an
 connection.
 """
 
+import gc
 import os
 
-from pydantic import JsonValue
+# The collector would look 60 times through what is being imported, all of which stays anyway.
+gc.disable()
 
-from gaussdb_backup.function import BackupFunction, LambdaContext
-from gaussdb_backup.settings import read_settings
+from pydantic import JsonValue  # noqa: E402 - see above
+
+from gaussdb_backup.function import BackupFunction, LambdaContext  # noqa: E402 - see above
+from gaussdb_backup.settings import read_settings  # noqa: E402 - see above
 
 _function = BackupFunction(read_settings(os.environ))
+gc.freeze()
+gc.enable()
 
 
 def lambda_handler(event: JsonValue, context: LambdaContext) -> JsonValue:

@@ -60,7 +60,7 @@ def _payload(text: object) -> JsonValue:
 
 
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
-SecretId = Annotated[str, Field(pattern=r"^[!-~]{1,2048}$")]
+SecretId = Annotated[str, Field(pattern=r"^[!-~]+$", max_length=2048)]
 
 
 class Settings(BaseModel):

@@ -1,7 +1,7 @@
 """One HTTP request inside the time that is left, and what became of it.
 
 ``requests`` bounds each wait for the network, not their sum: an answer that drips a byte a second
-never times out. So the exchange runs in a thread of a small pool and is left behind at its end.
+never times out. So each exchange runs in a thread of its own and is left behind at its end.
 """
 
 import ipaddress
@@ -9,13 +9,23 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from http.cookiejar import DefaultCookiePolicy
+from ssl import SSLCertVerificationError
 from typing import Final
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+from requests.exceptions import InvalidHeader, InvalidURL
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationParseError,
+    MaxRetryError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+)
 
 from gaussdb_backup import VERSION
 from gaussdb_backup.answers import Answer
@@ -45,7 +55,6 @@ class Transport:
     """Kept-alive connections to the hosts that one function talks to."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="exchange")
         self._direct = _session(trust_env=False)
         self._outward = _session(trust_env=True)
 
@@ -76,7 +85,9 @@ class Transport:
         if seconds <= 0:
             raise NotSent("no time is left")
         session = self._direct if is_loopback(urlsplit(url).hostname) else self._outward
-        future = self._pool.submit(
+        # a thread of its own: one that is left behind must not keep others from being sent
+        thread = ThreadPoolExecutor(1, thread_name_prefix="exchange")
+        future = thread.submit(
             session.request,
             method,
             url,
@@ -86,6 +97,7 @@ class Transport:
             timeout=(min(CONNECT_SECONDS, seconds), seconds),
             allow_redirects=False,
         )
+        thread.shutdown(wait=False)
         try:
             response = future.result(seconds + GRACE_SECONDS)
         except FutureTimeout as error:
@@ -107,11 +119,13 @@ def is_loopback(host: str | None) -> bool:
 
 def never_connected(error: Exception) -> bool:
     """Whether an error of ``requests`` proves that the request was not sent."""
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
+    if isinstance(error, InvalidURL | InvalidHeader | LocationParseError):
         return True
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else cause
-    return isinstance(reason, NewConnectionError | ConnectTimeoutError)
+    if isinstance(reason, SSLError):
+        return isinstance(reason.args[0], SSLCertVerificationError)
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError | ProxyError)
 
 
 def _session(*, trust_env: bool) -> requests.Session:
