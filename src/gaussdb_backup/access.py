@@ -24,7 +24,7 @@ from gaussdb_backup.credentials import (
     read_credentials,
 )
 from gaussdb_backup.errors import CredentialsRejected, SecretUnavailable, ServiceUnavailable
-from gaussdb_backup.iam import LogIns, User, log_in
+from gaussdb_backup.iam import User, log_in
 from gaussdb_backup.secret_store import SecretStore
 
 REFUSAL_STANDS_SECONDS: Final = 15 * 60.0
@@ -98,7 +98,6 @@ class Access:
         self._ticket: Ticket | None = None
         self._renewed_in: Deadline | None = None
         self._refusal: _Refusal | None = None
-        self._log_ins = LogIns()
         self._given_up: tuple[Deadline, CredentialsRejected] | None = None
 
     def ticket(self, deadline: Deadline) -> Ticket:
@@ -214,13 +213,12 @@ class Access:
         if self._iam_endpoint is None:
             raise SecretUnavailable(f"{VARIABLE}: holds a password, which needs IAM_ENDPOINT")
         user = User(
-            version=held.version,
             name=password.username,
             password=password.password,
             domain_name=password.domain_name,
             project_id=held.project_id,
         )
-        token = log_in(self._store.transport, self._iam_endpoint, user, self._log_ins, deadline)
+        token = log_in(self._store.transport, self._iam_endpoint, user, deadline)
         return Ticket(
             auth=WithToken(token.value),
             project_id=held.project_id,

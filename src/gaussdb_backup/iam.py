@@ -14,18 +14,15 @@ from gaussdb_backup.answers import Answer, evidence_from, unreadable
 from gaussdb_backup.clock import Deadline
 from gaussdb_backup.errors import CredentialsRejected, ServiceUnavailable
 from gaussdb_backup.patience import allowance, until_answered
-from gaussdb_backup.transport import NoAuth, NotSent, Transport
+from gaussdb_backup.transport import NoAuth, Transport
 
 LONGEST_MARGIN_SECONDS: Final = 300.0
-LOCK_SECONDS: Final = 15 * 60.0
-MOST_LOG_INS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who logs in, and for which project, by one version of the secret."""
+    """Who logs in, and for which project."""
 
-    version: str
     name: str
     password: str = field(repr=False)
     domain_name: str
@@ -38,40 +35,6 @@ class Token:
 
     value: str = field(repr=False)
     renew_at: float
-
-
-class LogIns:
-    """The log-ins of one environment that did not end well.
-
-    IAM locks an account after five wrong log-ins in 15 minutes, and one whose answer was lost may
-    have been a wrong one. So no more than four are tried in that time with one version of the
-    secret; a new version is tried at once.
-    """
-
-    def __init__(self) -> None:
-        self._version: str | None = None
-        self._at: list[float] = []
-
-    def begin(self, version: str, now: float) -> None:
-        """Counts a log-in that is about to be sent.
-
-        Raises:
-            ServiceUnavailable: one more could lock the account.
-        """
-        if version != self._version:
-            self._version, self._at = version, []
-        self._at = [at for at in self._at if now < at + LOCK_SECONDS]
-        if len(self._at) >= MOST_LOG_INS:
-            raise ServiceUnavailable("IAM left too many log-ins without an answer to try another")
-        self._at.append(now)
-
-    def take_back(self) -> None:
-        """The last one did not reach IAM's judgement."""
-        self._at.pop()
-
-    def end_well(self) -> None:
-        """IAM let the user in, which ends its counting as well."""
-        self._at = []
 
 
 class _Life(BaseModel):
@@ -87,16 +50,13 @@ class _Body(BaseModel):
     token: _Life
 
 
-def log_in(
-    transport: Transport, endpoint: str, user: User, log_ins: LogIns, deadline: Deadline
-) -> Token:
+def log_in(transport: Transport, endpoint: str, user: User, deadline: Deadline) -> Token:
     """Fetches a token whose scope is the user's project.
 
     Args:
         transport: what carries the requests.
         endpoint: IAM's endpoint, without ``/v3``.
         user: who logs in.
-        log_ins: the earlier ones that did not end well.
         deadline: the end of the invocation.
 
     Raises:
@@ -107,29 +67,19 @@ def log_in(
     body = _request_body(user)
 
     def ask() -> Answer:
-        log_ins.begin(user.version, deadline.clock.now())
-        try:
-            answer = transport.exchange(
-                "POST",
-                f"{endpoint}/v3/auth/tokens?nocatalog=true",
-                seconds=allowance(deadline),
-                auth=NoAuth(),
-                headers={"Content-Type": "application/json"},
-                body=body,
-            )
-        except NotSent:
-            log_ins.take_back()
-            raise
-        if answer.status == 429:
-            log_ins.take_back()
-        return answer
+        return transport.exchange(
+            "POST",
+            f"{endpoint}/v3/auth/tokens?nocatalog=true",
+            seconds=allowance(deadline),
+            auth=NoAuth(),
+            headers={"Content-Type": "application/json"},
+            body=body,
+        )
 
     answer = until_answered(ask, deadline)
     if answer.status != 201:
         raise _refusal(answer, user)
-    token = _token(answer, deadline.clock.now())
-    log_ins.end_well()
-    return token
+    return _token(answer, deadline.clock.now())
 
 
 def _request_body(user: User) -> bytes:
