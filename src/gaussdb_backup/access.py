@@ -23,7 +23,12 @@ from gaussdb_backup.credentials import (
     WithToken,
     read_credentials,
 )
-from gaussdb_backup.errors import CredentialsRejected, SecretUnavailable, ServiceUnavailable
+from gaussdb_backup.errors import (
+    BackupError,
+    CredentialsRejected,
+    SecretUnavailable,
+    ServiceUnavailable,
+)
 from gaussdb_backup.iam import User, log_in
 from gaussdb_backup.secret_store import SecretStore
 
@@ -99,6 +104,8 @@ class Access:
         self._renewed_in: Deadline | None = None
         self._refusal: _Refusal | None = None
         self._given_up: tuple[Deadline, CredentialsRejected] | None = None
+        self._failures = 0
+        self._failure: BackupError | None = None
 
     def ticket(self, deadline: Deadline) -> Ticket:
         """What authorises calls now.
@@ -144,13 +151,23 @@ class Access:
 
     @contextmanager
     def _alone(self, deadline: Deadline) -> Iterator[None]:
-        """One at a time; after a key pair was refused for good, none in this invocation."""
+        """One at a time; who waited for somebody that failed has failed with it.
+
+        After a key pair was refused for good, there is none in this invocation.
+        """
+        failures = self._failures
         if not self._lock.acquire(timeout=deadline.left()):
             raise ServiceUnavailable("no time is left to wait for the credentials")
         try:
+            if self._failure is not None and self._failures > failures:
+                raise self._failure
             if self._given_up is not None and self._given_up[0] is deadline:
                 raise self._given_up[1]
             yield
+        except BackupError as error:
+            self._failures += 1
+            self._failure = error
+            raise
         finally:
             self._lock.release()
 
