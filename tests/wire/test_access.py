@@ -26,7 +26,6 @@ from tests.wire.effort import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.cloud.emulator.faults import Kind
 
 WRONG: Final = {**USER, "password": "not-the-password"}
 
@@ -287,19 +286,6 @@ class TestRefusedLogIn:
             stage.time.pass_by(60)
             assert not is_locked(stage)
         assert stage.emulator.iam.refused_log_ins <= 120 / 15 + 1
-
-    @pytest.mark.parametrize("kind", ["close", "reset", "garbage"])
-    def test_lost_answers_do_not_lock_it_in_a_burst(self, stage: Stage, kind: Kind) -> None:
-        """A refusal that never arrives counts at IAM all the same: two a minute, not five at once."""
-        stage.cloud.store.rotate(PASSWORD, WRONG)
-        lost = Fault(operation="CreateToken", when="after", kind=kind)
-        stage.emulator.faults.script([lost] * 1000)
-        batch = ten_messages(stage)
-        for event in (payload(), batch, payload(), batch):
-            ending = stage.deliver(event, seconds=30)
-            assert set(errors(ending)) == {"ServiceUnavailable"}
-        assert stage.emulator.iam.refused_log_ins == 2
-        assert not is_locked(stage)
 
     def test_a_locked_account_is_left_alone(self, stage: Stage) -> None:
         """Others may have locked it: one refusal, and no more log-ins on top."""

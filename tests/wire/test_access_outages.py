@@ -112,25 +112,6 @@ class TestIamOutOfOrder:
         stage.time.pass_by(60)
         assert stage.deliver(payload(), seconds=20).reply["outcome"] == "created"
 
-    def test_a_lost_answer_is_asked_for_once_more(self, stage: Stage) -> None:
-        """A kept connection may have died while the environment slept."""
-        stage.emulator.faults.add(log_in_fault(kind="close"))
-        ending = stage.deliver(payload(), seconds=20)
-        assert ending.reply["outcome"] == "created"
-        assert ending.pauses == []
-
-    def test_after_two_lost_answers_a_minute_passes(self, stage: Stage) -> None:
-        """Each may have been a refusal, and five of them lock the account."""
-        stage.emulator.faults.script([log_in_fault(kind="close")] * 2)
-        ending = stage.deliver(payload(), seconds=20)
-        assert ending.error_name == "ServiceUnavailable"
-        assert ending.error is not None
-        assert ending.error.retry_after == pytest.approx(60, abs=5)
-        assert ending.pauses == []
-        ending = stage.deliver(payload(), seconds=300)
-        assert ending.reply["outcome"] == "created"
-        assert ending.pauses == [pytest.approx(60, abs=5)]
-
     def test_nobody_may_answer(self, stage: Stage) -> None:
         """A refused connection is tried again while there is time, and then told."""
         with stage.emulator.refusing_connections("iam"):
