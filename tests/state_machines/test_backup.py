@@ -25,7 +25,7 @@ def test_a_backup_is_waited_for_until_it_is_completed(stage: Stage) -> None:
     told = outcome(ended)
     assert (told["outcome"], told["job_id"]) == ("completed", made.job_id)
     assert (told["backup"]["id"], told["backup"]["status"]) == (made.id, "COMPLETED")
-    assert told["idempotency_key"] == ended["name"]
+    assert told["idempotency_key"] == f"{ended['name']}/{instance.id}"
 
 
 def test_the_caller_s_own_key_stands_above_the_execution_s_name(stage: Stage) -> None:
@@ -62,9 +62,11 @@ def test_a_request_that_is_refused_fails_with_the_function_s_own_words(stage: St
 
 
 def test_an_input_without_an_instance_fails_at_once(stage: Stage) -> None:
-    """There is nothing to tell of but that."""
+    """The function is not even asked, and the outcome says what is missing."""
     ended = stage.backup({"name_prefix": "nightly"})
-    assert (ended["error"], ended["cause"]) == ("failed", "instance_id is missing")
+    told = outcome(ended)
+    assert (ended["error"], told["error"]) == ("failed", "InvalidRequest")
+    assert "needs an instance_id" in told["cause"]
 
 
 def test_a_backup_that_never_ends_is_given_up(stage: Stage) -> None:
