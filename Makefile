@@ -50,7 +50,7 @@ build: $(VENV) ## build the artifact for ARCH=arm64|x86_64 in .aws-sam/build/Bac
 	@$(MAKE) --no-print-directory -f src/Makefile build-BackupFunction \
 		ARCH=$(ARCH) PYTHON=$(PY) ARTIFACTS_DIR=.aws-sam/build/BackupFunction
 
-bench: $(VENV) $(RIE) ## print the benchmark table
+bench: $(VENV) $(RIE) $(VENV_RUNTIME) ## print the benchmark table
 	@$(PY) -m tests.benchmarks
 
 contract: $(VENV) ## write docs/contract anew from the code

@@ -1,0 +1,158 @@
+"""Who runs against whom: the folders that Lambda would mount, and what each is told."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from tests.benchmarks.runtime import MeasuredRuntime
+from tests.cloud.lambda_runtime import HANDLER
+from tests.cloud.local_cloud import CREDENTIALS_SECRETS, LocalCloud
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cloud.local_cloud import Credentials
+
+HERE: Final = Path(__file__).resolve().parent
+ROOT: Final = HERE.parents[1]
+FOLDER: Final = ROOT / ".aws-sam" / "bench"
+PYTHON: Final = ROOT / ".venv-runtime" / "bin" / "python"
+ARCHITECTURE: Final = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
+READY_TOKEN: Final = "gaussdb-backup/token"
+
+# Huawei's SDK and all that it asks for, at the versions of requirements.lock.
+OBVIOUS_PACKAGES: Final = (
+    *("certifi", "charset-normalizer", "defusedxml", "dnspython", "huaweicloudsdkcore"),
+    *("huaweicloudsdkgaussdbforopengauss", "idna", "pyasn1", "pymongo", "pyyaml", "requests"),
+    *("requests-toolbelt", "simplejson", "six", "urllib3"),
+)
+
+Name = Literal["ours, password", "ours, AK/SK", "obvious", "obvious, compiled", "bare, compiled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One implementation as Lambda runs it.
+
+    Args:
+        name: what the table calls it.
+        code: its folder.
+        handler: `module.function` in it.
+        secret: the secret that it reads.
+    """
+
+    name: Name
+    code: Path
+    handler: str
+    secret: str
+
+    def runtime(self, cloud: LocalCloud) -> MeasuredRuntime:
+        """A new execution environment that works against a cloud."""
+        environment = {**cloud.environment(), "CREDENTIALS_SECRET_ID": self.secret}
+        return MeasuredRuntime(environment, handler=self.handler, code=self.code, python=PYTHON)
+
+    def megabytes(self) -> float:
+        """What its files hold together."""
+        files = (path for path in self.code.rglob("*") if path.is_file())
+        return sum(path.stat().st_size for path in files) / 1_000_000
+
+
+def build_all(say: Callable[[str], None]) -> list[Contender]:
+    """Builds what is not built yet; ours always.
+
+    Args:
+        say: takes a line on what is under way.
+
+    Raises:
+        SystemExit: something that is needed is missing, or could not be built.
+    """
+    if not PYTHON.exists():
+        sys.exit("The benchmark needs Python 3.13, as Lambda has it: see `make test`.")
+    say("building the artifact")
+    ours = FOLDER / "ours"
+    _run(sys.executable, ROOT / "src/build_artifact.py", "--arch", ARCHITECTURE, ours)
+    say("building the bare handler")
+    bare = _bare(ours)
+    say("building the obvious implementation")
+    plain = _obvious()
+    compiled = _compiled(plain)
+    password, aksk = (CREDENTIALS_SECRETS[kind] for kind in _KINDS)
+    return [
+        Contender("ours, password", ours, HANDLER, password),
+        Contender("ours, AK/SK", ours, HANDLER, aksk),
+        Contender("obvious", plain, _OTHERS_HANDLER, aksk),
+        Contender("obvious, compiled", compiled, _OTHERS_HANDLER, aksk),
+        Contender("bare, compiled", bare, _OTHERS_HANDLER, READY_TOKEN),
+    ]
+
+
+_OTHERS_HANDLER: Final = "handler.lambda_handler"
+_KINDS: Final[tuple[Credentials, Credentials]] = ("password", "aksk")
+
+
+def _bare(ours: Path) -> Path:
+    """The bare handler with the packages of our artifact."""
+    folder = FOLDER / "bare"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ours, folder, ignore=shutil.ignore_patterns("gaussdb_backup"))
+    shutil.copy(HERE / "bare/handler.py", folder)
+    _compile(folder / "handler.py")
+    return folder
+
+
+def _obvious() -> Path:
+    """Huawei's SDK, as pip leaves it without bytecode; made anew when the lock changed."""
+    lock = (ROOT / "requirements.lock").read_text()
+    requirements = "".join(_locked(name, lock) for name in OBVIOUS_PACKAGES)
+    folder = FOLDER / f"obvious-{sha256(requirements.encode()).hexdigest()[:12]}"
+    if not folder.exists():
+        for outdated in FOLDER.glob("obvious-*"):
+            shutil.rmtree(outdated)
+        listed = FOLDER / "obvious.txt"
+        listed.write_text(requirements)
+        unfinished = FOLDER / "unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _run(
+            *(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *("--no-deps", "--require-hashes", "--only-binary=:all:", "--no-compile"),
+            *("--target", unfinished, "--requirement", listed),
+        )
+        unfinished.rename(folder)
+    shutil.copy(HERE / "obvious/handler.py", folder)
+    return folder
+
+
+def _compiled(plain: Path) -> Path:
+    folder = plain.with_name(f"{plain.name}-compiled")
+    if not folder.exists():
+        unfinished = FOLDER / "unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(plain, unfinished)
+        _compile(unfinished)
+        unfinished.rename(folder)
+    shutil.copy(HERE / "obvious/handler.py", folder)
+    _compile(folder / "handler.py")
+    return folder
+
+
+def _compile(path: Path) -> None:
+    _run(PYTHON, "-m", "compileall", "-qf", "--invalidation-mode", "unchecked-hash", path)
+
+
+def _locked(package: str, lock: str) -> str:
+    found = re.search(rf"^{re.escape(package)}==(.*\\\n)*.*\n", lock, re.MULTILINE)
+    return found[0] if found else sys.exit(f"requirements.lock does not name {package}.")
+
+
+def _run(*command: str | Path) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command[:4]))} failed:\n{done.stderr}{done.stdout}")

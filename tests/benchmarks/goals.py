@@ -1,0 +1,89 @@
+"""What must hold and what is aimed at, and how far it is reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tests.benchmarks.cold import Start
+    from tests.benchmarks.contenders import Name
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A figure that is to be small.
+
+    Args:
+        figure: what is measured, and in which unit.
+        must: the most that is acceptable.
+        aim: the most that is wished for.
+        measured: with password credentials and with AK/SK, or one value where they do not matter.
+    """
+
+    figure: str
+    must: float
+    aim: float
+    measured: Sequence[float]
+
+    def verdict(self) -> str:
+        """Which of the two is reached, by the worse of the measured values."""
+        worst = max(self.measured)
+        return "aim" if worst <= self.aim else "must" if worst <= self.must else "MISSED"
+
+
+OURS: Final[tuple[Name, Name]] = ("ours, password", "ours, AK/SK")
+
+
+def cold_goals(starts: Mapping[Name, Start]) -> list[Goal]:
+    """Cold starts as ratios in one run."""
+
+    def times(other: Name) -> list[float]:
+        return [starts[one].total / starts[other].total for one in OURS]
+
+    memory = [starts[one].peak / starts["obvious"].peak for one in OURS]
+    return [
+        Goal("cold start / obvious as `sam build` leaves it", 0.15, 0.13, times("obvious")),
+        Goal("cold start / obvious, compiled", 0.70, 0.60, times("obvious, compiled")),
+        Goal("cold start / bare handler, compiled", 1.05, 0.90, times("bare, compiled")),
+        Goal("peak memory / obvious", 0.55, 0.50, memory),
+    ]
+
+
+def warm_goals(above: Sequence[float], requests: Sequence[float]) -> list[Goal]:
+    """Warm creates: ms above a bare `session.post`, and HTTP requests."""
+    return [
+        Goal("warm create, ms above a bare `session.post`", 0.5, 0.25, above),
+        Goal("warm create, HTTP requests", 1, 1, requests),
+    ]
+
+
+def batch_goal(one_and_ten: Sequence[Sequence[float]]) -> Goal:
+    """Ten messages against one, where the service takes 300 ms."""
+    ratios = [ten / one for one, ten, *_ in one_and_ten]
+    return Goal("10 SQS messages / 1, API answering in 300 ms", 1.2, 1.1, ratios)
+
+
+def size_goal(megabytes: float) -> Goal:
+    """The artifact with its bytecode."""
+    return Goal("artifact, unzipped, MB", 22, 16, [megabytes])
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table whose columns stand in line; numbers with three figures."""
+    texts = [[*head], *([_text(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    lines = [
+        f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |"
+        for row in texts
+    ]
+    lines.insert(1, f"|{'|'.join('-' * (width + 2) for width in widths)}|")
+    return "\n".join(lines)
+
+
+def _text(cell: object) -> str:
+    if isinstance(cell, float):
+        return f"{cell:.3f}" if abs(cell) < 1 else f"{cell:#.3g}" if cell < 100 else f"{cell:.0f}"
+    return str(cell)

@@ -1,0 +1,66 @@
+"""The cold starts as a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from xml.sax.saxutils import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tests.benchmarks.cold import Start
+    from tests.benchmarks.contenders import Name
+
+WIDTH: Final = 760
+LEFT: Final = 160
+ROW: Final = 34
+TOP: Final = 58
+LABELS: Final = 150
+GREY: Final = "#5b6b7b"
+COLOURS: Final = {"ours": "#1a7f5a", "obvious": "#b3541e", "bare": GREY}
+
+
+def draw(starts: Mapping[Name, Start], caption: str, path: Path) -> None:
+    """Writes an SVG with a bar per contender: the solid part is init, the light one the rest.
+
+    Args:
+        starts: what was measured.
+        caption: when, and on which machine.
+        path: the file.
+    """
+    scale = (WIDTH - LEFT - LABELS) / max(start.total for start in starts.values())
+    bars = [_bar(number, name, start, scale) for number, (name, start) in enumerate(starts.items())]
+    height = TOP + ROW * len(starts) + 34
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"'
+        ' font-family="system-ui, sans-serif" font-size="13" fill="#1c2228">'
+    )
+    lines = [
+        head,
+        "<title>Cold starts side by side</title>",
+        f'<rect width="{WIDTH}" height="{height}" rx="8" fill="#ffffff"/>',
+        '<text x="16" y="26" font-size="16">Cold start: init and the first backup</text>',
+        f'<text x="16" y="44" fill="{GREY}">milliseconds, and peak memory of the process</text>',
+        *bars,
+        f'<text x="16" y="{height - 12}" font-size="11" fill="{GREY}">{escape(caption)}</text>',
+        "</svg>",
+        "",
+    ]
+    path.write_text("\n".join(lines))
+
+
+def _bar(number: int, name: Name, start: Start, scale: float) -> str:
+    top = TOP + ROW * number
+    colour = COLOURS[name.partition(",")[0]]
+    init, total = start.init * scale, start.total * scale
+    box = f'<rect x="{LEFT}" y="{top + 4}" height="20" fill="{colour}"'
+    figures = f"{start.total:.0f} ms, {start.peak:.0f} MB"
+    return "\n".join(
+        [
+            f'<text x="{LEFT - 10}" y="{top + 18}" text-anchor="end">{escape(name)}</text>',
+            f'{box} width="{total:.1f}" fill-opacity="0.45"/>',
+            f'{box} width="{init:.1f}"/>',
+            f'<text x="{LEFT + total + 8:.1f}" y="{top + 18}">{figures}</text>',
+        ]
+    )

@@ -1,0 +1,83 @@
+"""Run by Lambda's Python beside the artifact: our function and a bare request, in turn.
+
+Writes two lists of milliseconds to the file that the first argument names.
+"""
+
+import json
+import math
+import os
+import sys
+import time
+from pathlib import Path
+
+import requests
+
+from gaussdb_backup.access import Access
+from gaussdb_backup.clock import Clock, deadline_for
+from gaussdb_backup.handler import lambda_handler
+from gaussdb_backup.secret_store import SecretStore
+from gaussdb_backup.settings import read_settings
+from gaussdb_backup.transport import Transport
+
+
+class Context:
+    """What Lambda tells of an invocation."""
+
+    function_name = "BackupFunction"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:BackupFunction"
+
+    def __init__(self, request_id: str) -> None:
+        self.aws_request_id = request_id
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Half a minute."""
+        return 30_000
+
+
+def main(result: str, instance_id: str, times: str) -> None:
+    """Times both, alternating, on connections that stand."""
+    session = requests.Session()
+    session.trust_env = False
+    event = {"instance_id": instance_id}
+    ours, bare = [], []
+    for number, request in enumerate(_authorised(instance_id, int(times))):
+        began = time.perf_counter()
+        lambda_handler({**event}, Context(f"probe-{number}"))
+        between = time.perf_counter()
+        answer = session.post(
+            request.url or "", data=request.body, headers=request.headers, timeout=5
+        )
+        ended = time.perf_counter()
+        answer.raise_for_status()
+        ours.append(1000 * (between - began))
+        bare.append(1000 * (ended - between))
+    Path(result).write_text(json.dumps([ours[1:], bare[1:]]))
+
+
+def _authorised(instance_id: str, times: int) -> list[requests.PreparedRequest]:
+    """The requests of our function, authorised beforehand."""
+    settings, clock = read_settings(os.environ), Clock()
+    port, token = settings.PARAMETERS_SECRETS_EXTENSION_HTTP_PORT, settings.extension_token()
+    access = Access(
+        SecretStore(Transport(), port, token),
+        secret_id=settings.CREDENTIALS_SECRET_ID,
+        iam_endpoint=settings.IAM_ENDPOINT,
+        project_id=settings.PROJECT_ID,
+        clock=clock,
+    )
+    ticket = access.ticket(deadline_for(clock, 30, math.inf))
+    url = f"{settings.GAUSSDB_ENDPOINT}/v3/{ticket.project_id}/backups"
+    return [
+        requests.Request(
+            *("POST", url),
+            data=json.dumps({"instance_id": instance_id, "name": f"bare-{number:012}"}).encode(),
+            headers={"Content-Type": "application/json"},
+            auth=ticket.auth,
+        ).prepare()
+        for number in range(times)
+    ]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
