@@ -49,6 +49,9 @@ class BackupFunction:
         self._settings = settings
         self._clock = clock or Clock()
         self._transport = Transport()
+        if settings.GAUSSDB_ENDPOINT.startswith("https"):
+            # while the environment starts, Lambda lends a whole processor; later a part of one
+            self._transport.read_authorities()
         store = SecretStore(
             self._transport,
             settings.PARAMETERS_SECRETS_EXTENSION_HTTP_PORT,

@@ -1,22 +1,24 @@
 """One HTTP request inside the time that is left, and what became of it.
 
 ``requests`` bounds each wait for the network, not their sum: an answer that drips a byte a second
-never times out. So each exchange runs in a thread of its own and is left behind at its end.
+never times out. So exchanges run in other threads, and one that takes too long is left behind.
 """
 
 import ipaddress
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
+from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
-from ssl import SSLCertVerificationError
-from typing import Final
+from ssl import SSLCertVerificationError, SSLContext
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.exceptions import InvalidHeader, InvalidURL
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -26,6 +28,7 @@ from urllib3.exceptions import (
     ProxyError,
     SSLError,
 )
+from urllib3.util.ssl_ import create_urllib3_context
 
 from gaussdb_backup import VERSION
 from gaussdb_backup.answers import Answer
@@ -55,8 +58,14 @@ class Transport:
     """Kept-alive connections to the hosts that one function talks to."""
 
     def __init__(self) -> None:
-        self._direct = _session(trust_env=False)
-        self._outward = _session(trust_env=True)
+        self._adapter = _Adapter(pool_connections=4, pool_maxsize=CONNECTIONS)
+        self._direct = _session(self._adapter, trust_env=False)
+        self._outward = _session(self._adapter, trust_env=True)
+        self._threads = _pool()
+
+    def read_authorities(self) -> None:
+        """Reads the certificates of all authorities now rather than at the first connection."""
+        self._adapter.context  # noqa: B018 - read once and kept
 
     def exchange(
         self,
@@ -85,9 +94,7 @@ class Transport:
         if seconds <= 0:
             raise NotSent("no time is left")
         session = self._direct if is_loopback(urlsplit(url).hostname) else self._outward
-        # a thread of its own: one that is left behind must not keep others from being sent
-        thread = ThreadPoolExecutor(1, thread_name_prefix="exchange")
-        future = thread.submit(
+        future = self._threads.submit(
             session.request,
             method,
             url,
@@ -97,10 +104,11 @@ class Transport:
             timeout=(min(CONNECT_SECONDS, seconds), seconds),
             allow_redirects=False,
         )
-        thread.shutdown(wait=False)
         try:
             response = future.result(seconds + GRACE_SECONDS)
         except FutureTimeout as error:
+            # a thread that is left behind is lost to its pool, and must not keep others waiting
+            self._threads = _pool()
             raise (NotSent if future.cancel() else Lost)("no answer in time") from error
         except (requests.RequestException, HTTPError, OSError) as error:
             raise (NotSent if never_connected(error) else Lost)(type(error).__name__) from error
@@ -128,12 +136,40 @@ def never_connected(error: Exception) -> bool:
     return isinstance(reason, NewConnectionError | ConnectTimeoutError | ProxyError)
 
 
-def _session(*, trust_env: bool) -> requests.Session:
+class _Adapter(HTTPAdapter):
+    """Reads the authorities once for all connections; ``requests`` reads them for each."""
+
+    @cached_property
+    def context(self) -> SSLContext:
+        """What verifies a server, by the authorities that ``requests`` brings along."""
+        context = create_urllib3_context()
+        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+        return context
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
+        """Adds the context, except where the environment names a bundle of its own."""
+        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
+        if verify is True and host["scheme"] == "https":
+            tls["ssl_context"] = self.context
+        return host, tls
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leaves it to the context to verify, where there is one."""
+        if verify is not True:
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+
+
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="exchange")
+
+
+def _session(adapter: HTTPAdapter, *, trust_env: bool) -> requests.Session:
     session = requests.Session()
     session.trust_env = trust_env
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers["User-Agent"] = f"gaussdb-backup/{VERSION}"
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
