@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,10 @@ MACHINES = {"arm64": ("aarch64", 183), "x86_64": ("x86_64", 62)}
 # pip takes these names literally: 2_28 alone would not find a wheel for 2_17, and fall back to
 # an older release that needs none. Amazon Linux 2023 has glibc 2.34.
 GLIBCS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
+
+# Of two wheels the one without compiled modules: to load those takes longer than to run what they
+# replace, which is hardly anything, for nobody here guesses the encoding of a text.
+WITHOUT_COMPILED_MODULES = {"charset-normalizer"}
 
 # All that may lie at the top of the artifact. A package that slips into the lock fails the build.
 CONTENT = {
@@ -97,14 +102,25 @@ def digest(folder: Path) -> str:
 
 
 def _install_packages(artifact: Path, arch: str) -> None:
-    platforms = [f"--platform={glibc}_{MACHINES[arch][0]}" for glibc in GLIBCS]
-    _run(
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-        "--root-user-action=ignore",
-        *("--no-deps", "--require-hashes", "--only-binary=:all:", "--no-compile"),
-        *("--implementation=cp", f"--python-version={PYTHON}", *platforms),
-        *(f"--target={artifact}", f"--requirement={SOURCES / 'requirements.txt'}"),
-    )
+    locked = re.split(r"^(?=[a-z])", (SOURCES / "requirements.txt").read_text(), flags=re.MULTILINE)
+    pure = [one for one in locked if one.partition("==")[0] in WITHOUT_COMPILED_MODULES]
+    others = [one for one in locked if one not in pure]
+    glibcs = [f"--platform={glibc}_{MACHINES[arch][0]}" for glibc in GLIBCS]
+    _install(artifact, pure, "--implementation=py", "--platform=any")
+    _install(artifact, others, "--implementation=cp", *glibcs)
+
+
+def _install(artifact: Path, requirements: list[str], *platform: str) -> None:
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
+        listed.writelines(requirements)
+        listed.flush()
+        _run(
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            "--root-user-action=ignore",
+            *("--no-deps", "--require-hashes", "--only-binary=:all:", "--no-compile"),
+            *(f"--python-version={PYTHON}", *platform),
+            *(f"--target={artifact}", f"--requirement={listed.name}"),
+        )
 
 
 def _prune(artifact: Path) -> None:
@@ -134,18 +150,26 @@ def _check(artifact: Path, arch: str) -> None:
 
 
 def _compile(artifact: Path) -> str:
-    """Writes bytecode that Lambda uses without looking at the source (PEP 552)."""
+    """Writes bytecode that Lambda uses without looking at the source (PEP 552).
+
+    Our own sources stay, for whoever reads a traceback; those of the packages would be a third of
+    the artifact, and each import would look for them.
+    """
     python = _find_python()
     if python is None:
         return (
             f"without bytecode, for no Python {PYTHON} was found (on PATH, in pyenv, by uv):"
             " correct, but each cold start compiles the sources, which takes about 0.4 s"
         )
-    _run(
-        *(python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"),
-        *("-s", str(artifact), "-p", "/var/task", str(artifact)),
-        environment={"PYTHONHASHSEED": "0"},
-    )
+    ours = artifact / "gaussdb_backup"
+    packages = [path for path in artifact.iterdir() if path != ours]
+    compiling = (python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash")
+    named = ("-s", str(artifact), "-p", "/var/task")
+    _run(*compiling, *named, str(ours), environment={"PYTHONHASHSEED": "0"})
+    _run(*compiling, *named, "-b", *map(str, packages), environment={"PYTHONHASHSEED": "0"})
+    for source in artifact.rglob("*.py"):
+        if not source.is_relative_to(ours):
+            source.unlink()
     return f"with bytecode by {python}"
 
 

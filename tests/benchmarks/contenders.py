@@ -80,9 +80,10 @@ def build_all(say: Callable[[str], None]) -> list[Contender]:
     ours = FOLDER / "ours"
     _run(sys.executable, ROOT / "src/build_artifact.py", "--arch", ARCHITECTURE, ours)
     say("building the bare handler")
-    bare = _bare(ours)
+    lock = (ROOT / "requirements.lock").read_text()
+    bare = _compiled(_plain("bare", (ROOT / "src/requirements.txt").read_text()))
     say("building the obvious implementation")
-    plain = _obvious()
+    plain = _plain("obvious", "".join(_locked(name, lock) for name in OBVIOUS_PACKAGES))
     compiled = _compiled(plain)
     password, aksk = (CREDENTIALS_SECRETS[kind] for kind in _KINDS)
     return [
@@ -98,25 +99,13 @@ _OTHERS_HANDLER: Final = "handler.lambda_handler"
 _KINDS: Final[tuple[Credentials, Credentials]] = ("password", "aksk")
 
 
-def _bare(ours: Path) -> Path:
-    """The bare handler with the packages of our artifact."""
-    folder = FOLDER / "bare"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ours, folder, ignore=shutil.ignore_patterns("gaussdb_backup"))
-    shutil.copy(HERE / "bare/handler.py", folder)
-    _compile(folder / "handler.py")
-    return folder
-
-
-def _obvious() -> Path:
-    """Huawei's SDK, as pip leaves it without bytecode; made anew when the lock changed."""
-    lock = (ROOT / "requirements.lock").read_text()
-    requirements = "".join(_locked(name, lock) for name in OBVIOUS_PACKAGES)
-    folder = FOLDER / f"obvious-{sha256(requirements.encode()).hexdigest()[:12]}"
+def _plain(name: str, requirements: str) -> Path:
+    """A handler and its packages as pip leaves them, without bytecode; anew when they changed."""
+    folder = FOLDER / f"{name}-{sha256(requirements.encode()).hexdigest()[:12]}"
     if not folder.exists():
-        for outdated in FOLDER.glob("obvious-*"):
+        for outdated in FOLDER.glob(f"{name}-*"):
             shutil.rmtree(outdated)
-        listed = FOLDER / "obvious.txt"
+        listed = FOLDER / f"{name}.txt"
         listed.write_text(requirements)
         unfinished = FOLDER / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -126,11 +115,12 @@ def _obvious() -> Path:
             *("--target", unfinished, "--requirement", listed),
         )
         unfinished.rename(folder)
-    shutil.copy(HERE / "obvious/handler.py", folder)
+    shutil.copy(HERE / name / "handler.py", folder)
     return folder
 
 
 def _compiled(plain: Path) -> Path:
+    """The same with the bytecode that a build of one's own would add."""
     folder = plain.with_name(f"{plain.name}-compiled")
     if not folder.exists():
         unfinished = FOLDER / "unfinished"
@@ -138,7 +128,7 @@ def _compiled(plain: Path) -> Path:
         shutil.copytree(plain, unfinished)
         _compile(unfinished)
         unfinished.rename(folder)
-    shutil.copy(HERE / "obvious/handler.py", folder)
+    shutil.copy(plain / "handler.py", folder)
     _compile(folder / "handler.py")
     return folder
 
