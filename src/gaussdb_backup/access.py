@@ -9,8 +9,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from requests.auth import AuthBase
 
@@ -29,14 +28,13 @@ from gaussdb_backup.errors import (
     SecretUnavailable,
     ServiceUnavailable,
 )
-from gaussdb_backup.iam import User, log_in
+from gaussdb_backup.iam import log_in
 from gaussdb_backup.secret_store import SecretStore
 
 REFUSAL_STANDS_SECONDS: Final = 15 * 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(NamedTuple):
     """What authorises calls until the cloud refuses it or its time is over.
 
     Args:
@@ -49,13 +47,15 @@ class Ticket:
 
     auth: AuthBase
     project_id: str
-    hidden: tuple[str, ...] = field(repr=False)
+    hidden: tuple[str, ...]
     renew_at: float
     version: str
 
+    def __repr__(self) -> str:
+        return f"Ticket(project_id={self.project_id!r}, version={self.version!r})"
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+
+class _Held(NamedTuple):
     """One version of the secret, checked."""
 
     credentials: KeyPair | Password
@@ -63,8 +63,7 @@ class _Held:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
+class _Refusal(NamedTuple):
     """IAM's refusal of the log-in with one version of the secret, at a wall time."""
 
     version: str
@@ -229,13 +228,9 @@ class Access:
     def _logged_in(self, password: Password, held: _Held, deadline: Deadline) -> Ticket:
         if self._iam_endpoint is None:
             raise SecretUnavailable(f"{VARIABLE}: holds a password, which needs IAM_ENDPOINT")
-        user = User(
-            name=password.username,
-            password=password.password,
-            domain_name=password.domain_name,
-            project_id=held.project_id,
+        token = log_in(
+            self._store.transport, self._iam_endpoint, password, held.project_id, deadline
         )
-        token = log_in(self._store.transport, self._iam_endpoint, user, deadline)
         return Ticket(
             auth=WithToken(token.value),
             project_id=held.project_id,

@@ -1,7 +1,6 @@
 """A checked request becomes a reply, and what the log says of it."""
 
-from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from gaussdb_backup import replies
 from gaussdb_backup.create import create_backup
@@ -11,8 +10,7 @@ from gaussdb_backup.telemetry import Fields, Telemetry
 from gaussdb_backup.watch import age_of_newest, check, stale, watch
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """A request that ended well.
 
     Args:

@@ -8,9 +8,8 @@ so its codes are matched by their four digits.
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from gaussdb_backup.errors import (
     BackupError,
@@ -31,8 +30,7 @@ from gaussdb_backup.errors import (
 Meaning = tuple[type[BackupError], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A whole HTTP answer.
 
     Args:
@@ -43,9 +41,12 @@ class Answer:
     """
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-    hidden: tuple[str, ...] = field(default=(), repr=False)
+    headers: Mapping[str, str]
+    body: bytes
+    hidden: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Answer(status={self.status})"
 
 
 def _row(error: type[BackupError], meaning: str, codes: str) -> dict[str, Meaning]:
@@ -132,20 +133,19 @@ BY_STATUS: Final[Mapping[int, Meaning]] = {
     409: (InstanceBusy, "the instance is in conflict with the request"),
 }
 
-_CODE = re.compile(r"[A-Za-z]{1,16}\.\d{1,16}", re.ASCII)
-_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+# Patterns are compiled when an answer is first read: no event that ends well needs one.
+_CODE = r"[A-Za-z]{1,16}\.[0-9]{1,16}"
+_REQUEST_ID = r"[A-Za-z0-9-]{1,64}"
 _MOST_MESSAGE = 300
 _SHORTEST_SECRET = 4
 _HIDDEN = "[redacted]"
 
-_SIGNED_TEXT = re.compile(r"(canonical[ _]?request|string[ _]?to[ _]?sign).*", re.IGNORECASE)
-_SIGNATURE = re.compile(r"(signature\s*[=:]\s*)[^,\s|]+", re.IGNORECASE)
-_ACCESS_KEY = re.compile(r"\b((?:ak|access)\s*[:=]\s*)[^,\s|]+", re.IGNORECASE)
-_UNKNOWN_ACCESS_KEY = re.compile(r"\bak\s+\S+(?=\s+not\s+exist)", re.IGNORECASE)
-_LONG_WORD = re.compile(r"[A-Za-z0-9+/=_-]{20,}")
-_RESOURCE_ID = re.compile(
-    r"[0-9a-f]{32}((in|br|no)\d\d)?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-)
+_SIGNED_TEXT = r"(?i)(canonical[ _]?request|string[ _]?to[ _]?sign).*"
+_SIGNATURE = r"(?i)(signature\s*[=:]\s*)[^,\s|]+"
+_ACCESS_KEY = r"(?i)\b((?:ak|access)\s*[:=]\s*)[^,\s|]+"
+_UNKNOWN_ACCESS_KEY = r"(?i)\bak\s+\S+(?=\s+not\s+exist)"
+_LONG_WORD = r"[A-Za-z0-9+/=_-]{20,}"
+_RESOURCE_ID = r"[0-9a-f]{32}((in|br|no)\d\d)?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 def error_from(answer: Answer) -> BackupError:
@@ -176,9 +176,9 @@ def evidence_from(answer: Answer) -> Evidence:
     request_id = request_id or answer.headers.get("X-IAM-Trace-Id")
     return Evidence(
         http_status=answer.status,
-        error_code=code if code and _CODE.fullmatch(code) else None,
+        error_code=code if code and re.fullmatch(_CODE, code) else None,
         error_msg=redacted(message, answer.hidden) if message else None,
-        api_request_id=request_id if request_id and _REQUEST_ID.fullmatch(request_id) else None,
+        api_request_id=request_id if request_id and re.fullmatch(_REQUEST_ID, request_id) else None,
     )
 
 
@@ -200,16 +200,16 @@ def redacted(message: str, hidden: Iterable[str] = ()) -> str:
         if len(secret) >= _SHORTEST_SECRET:
             message = message.replace(secret, _HIDDEN)
     line = "".join(letter if letter.isprintable() else " " for letter in message)
-    line = _SIGNED_TEXT.sub(_HIDDEN, line)
-    line = _SIGNATURE.sub(rf"\g<1>{_HIDDEN}", line)
-    line = _ACCESS_KEY.sub(rf"\g<1>{_HIDDEN}", line)
-    line = _UNKNOWN_ACCESS_KEY.sub(f"ak {_HIDDEN}", line)
-    line = _LONG_WORD.sub(_kept_if_id, line)
+    line = re.sub(_SIGNED_TEXT, _HIDDEN, line)
+    line = re.sub(_SIGNATURE, rf"\g<1>{_HIDDEN}", line)
+    line = re.sub(_ACCESS_KEY, rf"\g<1>{_HIDDEN}", line)
+    line = re.sub(_UNKNOWN_ACCESS_KEY, f"ak {_HIDDEN}", line)
+    line = re.sub(_LONG_WORD, _kept_if_id, line)
     return line[:_MOST_MESSAGE]
 
 
 def _kept_if_id(word: re.Match[str]) -> str:
-    return word[0] if _RESOURCE_ID.fullmatch(word[0]) else _HIDDEN
+    return word[0] if re.fullmatch(_RESOURCE_ID, word[0]) else _HIDDEN
 
 
 def _meaning(status: int, code: str | None) -> Meaning:

@@ -2,15 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 RESERVE_SECONDS: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """Where the function takes its time from; tests pass their own.
 
     Args:
@@ -28,7 +26,6 @@ class Clock:
         return datetime.fromtimestamp(self.now(), UTC)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Deadline:
     """The end of one invocation; its identity stands for that invocation.
 
@@ -37,8 +34,11 @@ class Deadline:
         ends: the monotonic second at which all work must be over.
     """
 
-    clock: Clock
-    ends: float
+    __slots__ = ("clock", "ends")
+
+    def __init__(self, clock: Clock, ends: float) -> None:
+        self.clock: Final = clock
+        self.ends: Final = ends
 
     def left(self) -> float:
         """Seconds left, never negative."""

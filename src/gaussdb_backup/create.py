@@ -6,16 +6,14 @@ answer. ``decision`` says what to do next, and the loop here only does what it s
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from gaussdb_backup.decision import (
-    Ask,
+    Call,
     Fail,
     Finish,
     Known,
-    Look,
     Outcome,
     Pause,
     Seen,
@@ -32,8 +30,7 @@ CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 TIMELESS_TOLERANCE: Final = timedelta(minutes=15)
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(NamedTuple):
     """How a delivery ended well."""
 
     outcome: Outcome
@@ -56,13 +53,13 @@ def create_backup(request: Create, gaussdb: GaussDB) -> Made:
     known = Known()
     while True:
         match next_step(known, deadline.left() - SHORTEST_CALL_SECONDS, backoff(known.pauses)):
-            case Ask():
+            case Call.ASK:
                 known = _asked(known, gaussdb.create(request))
-            case Look():
-                known = replace(known, seen=_look(request, gaussdb, known, began), rested=False)
+            case Call.LOOK:
+                known = known._replace(seen=_look(request, gaussdb, known, began), rested=False)
             case Pause(seconds):
                 deadline.clock.sleep(seconds)
-                known = replace(known, pauses=known.pauses + 1, rested=True)
+                known = known._replace(pauses=known.pauses + 1, rested=True)
             case Finish(outcome, backup, None):
                 return Made(outcome, backup, gaussdb.job_of(backup))
             case Finish(outcome, backup, job_id):
@@ -123,7 +120,7 @@ def _is_ours(request: Create, backup: Backup, now: datetime) -> bool:
 
 def _asked(known: Known, answer: Accepted | BackupError) -> Known:
     still_open = answer if isinstance(answer, OutcomeUnknown) else known.open
-    return replace(known, answer=answer, open=still_open, seen=None, rested=False)
+    return known._replace(answer=answer, open=still_open, seen=None, rested=False)
 
 
 def _look(request: Create, gaussdb: GaussDB, known: Known, now: datetime) -> Seen:

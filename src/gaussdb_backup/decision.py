@@ -8,9 +8,8 @@ Every combination of the last answer, what the list shows and the time left is a
 - A duplicate name or a busy instance may be this event's own backup: the list decides.
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from gaussdb_backup.documents import Accepted, Backup
 from gaussdb_backup.errors import (
@@ -41,8 +40,7 @@ class Sight(Enum):
     FOREIGN = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """One look at the list.
 
     Args:
@@ -56,8 +54,7 @@ class Seen:
     earlier: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """All that is known between two steps.
 
     Args:
@@ -75,25 +72,20 @@ class Known:
     rested: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Send the create request."""
+class Call(Enum):
+    """A call to the service: ``ASK`` sends the create request, ``LOOK`` reads the list."""
+
+    ASK = auto()
+    LOOK = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """Read the list."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(NamedTuple):
     """Wait so many seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(NamedTuple):
     """This event has its backup."""
 
     outcome: Outcome
@@ -101,14 +93,13 @@ class Finish:
     job_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(NamedTuple):
     """This delivery ends without one that it can show."""
 
     error: BackupError
 
 
-Step = Ask | Look | Pause | Finish | Fail
+Step = Call | Pause | Finish | Fail
 
 
 def next_step(known: Known, left: float, pause: float) -> Step:
@@ -121,13 +112,13 @@ def next_step(known: Known, left: float, pause: float) -> Step:
     """
     match known.answer:
         case None:
-            return Ask() if left >= 0 else Fail(_no_time())
+            return Call.ASK if left >= 0 else Fail(_no_time())
         case Accepted(backup=backup, job_id=job_id):
             return Finish("created", backup, job_id)
         case BackupError() as error:
             wait = max(pause, error.retry_after or 0.0)
             if isinstance(error, NOT_TAKEN) and known.open is None:
-                return _after_pause(Ask(), known, left, wait)
+                return _after_pause(Call.ASK, known, left, wait)
             if isinstance(error, UNDECIDED) or known.open is not None:
                 return _by_the_list(error, known, left, wait)
             return Fail(error)
@@ -138,7 +129,7 @@ def _by_the_list(  # noqa: PLR0911 - a row per case, as a table
 ) -> Step:
     match known.seen:
         case None:
-            return Look() if left >= 0 else Fail(_verdict(known))
+            return Call.LOOK if left >= 0 else Fail(_verdict(known))
         case Seen(Sight.OURS, Backup() as backup, earlier):
             return Finish("existing" if known.open is None or earlier else "created", backup)
         case Seen(Sight.OURS_FAILED):
@@ -148,16 +139,16 @@ def _by_the_list(  # noqa: PLR0911 - a row per case, as a table
         case Seen(Sight.FOREIGN):
             return Fail(NameTaken("the name belongs to another backup", evidence=error.evidence))
         case Seen(Sight.ABSENT) if isinstance(error, NameTaken):
-            return _after_pause(Look(), known, left, wait)
+            return _after_pause(Call.LOOK, known, left, wait)
         case Seen(Sight.ABSENT) if known.open and isinstance(error, NOT_TAKEN + UNDECIDED):
-            return _after_pause(Ask(), known, left, wait)
+            return _after_pause(Call.ASK, known, left, wait)
         case Seen(Sight.UNREADABLE) if known.open or isinstance(error, NameTaken):
-            return _after_pause(Look(), known, left, wait)
+            return _after_pause(Call.LOOK, known, left, wait)
         case _:
             return Fail(_verdict(known))
 
 
-def _after_pause(step: Ask | Look, known: Known, left: float, wait: float) -> Step:
+def _after_pause(step: Call, known: Known, left: float, wait: float) -> Step:
     if known.rested:
         return step
     return Pause(wait) if wait <= left else Fail(_verdict(known))

@@ -4,7 +4,7 @@ A document that lacks one of these parts, or has it in another form, is not the 
 """
 
 from datetime import MAXYEAR, MINYEAR, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -81,29 +81,38 @@ class Task(Documented):
     instance_info: _TaskInstance
 
 
-Entry = TypeVar("Entry", bound=Documented)
+Entry_co = TypeVar("Entry_co", covariant=True)
 
 
-class Page(Documented, Generic[Entry]):
+class Page(Protocol[Entry_co]):
     """One page of a list: its entries, and how many there are on all pages."""
 
-    entries: tuple[Entry, ...]
+    @property
+    def entries(self) -> tuple[Entry_co, ...]:
+        """The entries of this page."""
+
+    @property
+    def total_count(self) -> int:
+        """How many there are on all pages."""
+
+
+class _Counted(Documented):
     total_count: Annotated[int, Field(ge=0)]
 
 
-class Backups(Page[Backup]):
+class Backups(_Counted):
     """A page of backups."""
 
     entries: Annotated[tuple[Backup, ...], Field(alias="backups")]
 
 
-class Tasks(Page[Task]):
+class Tasks(_Counted):
     """A page of tasks."""
 
     entries: Annotated[tuple[Task, ...], Field(alias="tasks")]
 
 
-class Instances(Page[Instance]):
+class Instances(_Counted):
     """A page of instances."""
 
     entries: Annotated[tuple[Instance, ...], Field(alias="instances")]

@@ -19,12 +19,10 @@ A class name is what Step Functions matches in ``Retry`` and ``Catch`` and what 
 """
 
 import traceback
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What the cloud itself said about a failure, fit for a log: redacted, and cut to a line."""
 
     http_status: int | None = None
@@ -33,8 +31,7 @@ class Evidence:
     api_request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(NamedTuple):
     """One broken rule of a payload: a JSON Pointer (RFC 6901) and the rule in words."""
 
     pointer: str

@@ -5,10 +5,9 @@ Source: Open Telekom Cloud, "GaussDB(openGauss) API Reference", "Creating a Manu
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from pydantic import ValidationError
@@ -20,7 +19,6 @@ from gaussdb_backup.documents import (
     Accepted,
     Backup,
     Backups,
-    Entry,
     Instance,
     Instances,
     Page,
@@ -43,18 +41,18 @@ MOST_READINGS: Final = 4
 JOB_NAME: Final = "BackupSnapshotGaussDBV5InInstance"
 JOB_WINDOW: Final = timedelta(minutes=5)
 
+Entry = TypeVar("Entry")
+Reader = Callable[[bytes], Page[Entry]]
 JobLookup = Literal["none", "ambiguous", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """The task of a backup, or why there is none."""
 
     id: str | None
     lookup: JobLookup | None = None
 
 
-@dataclass(slots=True)
 class GaussDB:
     """The API as one delivery uses it.
 
@@ -63,16 +61,22 @@ class GaussDB:
         transport: what carries the requests.
         access: what authorises them.
         deadline: the end of the invocation.
+
+    Attributes:
+        deadline: the same.
         calls: the milliseconds of each call so far.
         creates: how many create requests were sent.
     """
 
-    endpoint: str
-    transport: Transport
-    access: Access
-    deadline: Deadline
-    calls: list[float] = field(default_factory=list)
-    creates: int = 0
+    def __init__(
+        self, endpoint: str, transport: Transport, access: Access, deadline: Deadline
+    ) -> None:
+        self._endpoint = endpoint
+        self._transport = transport
+        self._access = access
+        self.deadline: Final = deadline
+        self.calls: list[float] = []
+        self.creates = 0
 
     def create(self, request: Create) -> Accepted | BackupError:
         """Asks once for a backup; what the service thinks of it is the result, not an exception.
@@ -104,7 +108,7 @@ class GaussDB:
         Raises:
             BackupError: the list cannot be read.
         """
-        return self._all(Backups, "backups", query)
+        return self._all(Backups.model_validate_json, "backups", query)
 
     def instance(self, instance_id: str) -> Instance | None:
         """One instance, if the service knows it.
@@ -112,7 +116,7 @@ class GaussDB:
         Raises:
             BackupError: the list of instances cannot be read.
         """
-        found = self._all(Instances, "instances", {"id": instance_id})
+        found = self._all(Instances.model_validate_json, "instances", {"id": instance_id})
         return next((instance for instance in found if instance.id == instance_id), None)
 
     def job_of(self, backup: Backup) -> Job:
@@ -126,28 +130,26 @@ class GaussDB:
             "end_time": _milliseconds(began + JOB_WINDOW),
         }
         try:
-            tasks = self._all(Tasks, "tasks", window)
+            tasks = self._all(Tasks.model_validate_json, "tasks", window)
         except BackupError:
             return Job(None, "failed")
         return nearest_job(tasks, backup.instance_id, began)
 
-    def _all(
-        self, model: type[Page[Entry]], resource: str, query: Mapping[str, str]
-    ) -> list[Entry]:
+    def _all(self, read: Reader[Entry], resource: str, query: Mapping[str, str]) -> list[Entry]:
         for _ in range(MOST_READINGS):
-            entries = self._reading(model, resource, query)
+            entries = self._reading(read, resource, query)
             if entries is not None:
                 return entries
         raise ServiceUnavailable("the list changes faster than it can be read")
 
     def _reading(
-        self, model: type[Page[Entry]], resource: str, query: Mapping[str, str]
+        self, read: Reader[Entry], resource: str, query: Mapping[str, str]
     ) -> list[Entry] | None:
         """One reading of all pages, or None where the list changed between them."""
         entries: list[Entry] = []
         total: int | None = None
         while total is None or len(entries) < total:
-            page = self._page(model, resource, query, len(entries))
+            page = self._page(read, resource, query, len(entries))
             if total not in {None, page.total_count} or (page.total_count and not page.entries):
                 return None
             total = page.total_count
@@ -155,7 +157,7 @@ class GaussDB:
         return entries if len(set(entries)) >= total else None
 
     def _page(
-        self, model: type[Page[Entry]], resource: str, query: Mapping[str, str], offset: int
+        self, read: Reader[Entry], resource: str, query: Mapping[str, str], offset: int
     ) -> Page[Entry]:
         asked = {**query, "offset": str(offset), "limit": str(PAGE)}
         path = f"{resource}?{_encoded(asked)}"
@@ -163,29 +165,29 @@ class GaussDB:
         if answer.status != 200:
             raise error_from(answer)
         try:
-            return model.model_validate_json(answer.body)
+            return read(answer.body)
         except ValidationError:
             raise unreadable(answer) from None
 
     def _authorised(self, method: str, path: str, body: bytes | None = None) -> Answer:
         """Sends a request, and once more with renewed credentials if they were refused."""
-        ticket = self.access.ticket(self.deadline)
+        ticket = self._access.ticket(self.deadline)
         answer = self._send(ticket, method, path, body)
         if not _refuses_credentials(answer):
             return answer
         refusal = CredentialsRejected(
             "the cloud refuses the credentials", evidence=evidence_from(answer)
         )
-        return self._send(self.access.renew(ticket, refusal, self.deadline), method, path, body)
+        return self._send(self._access.renew(ticket, refusal, self.deadline), method, path, body)
 
     def _send(self, ticket: Ticket, method: str, path: str, body: bytes | None) -> Answer:
         clock = self.deadline.clock
         began = clock.monotonic()
         sent = 1
         try:
-            answer = self.transport.exchange(
+            answer = self._transport.exchange(
                 method,
-                f"{self.endpoint}/v3/{ticket.project_id}/{path}",
+                f"{self._endpoint}/v3/{ticket.project_id}/{path}",
                 seconds=allowance(self.deadline),
                 auth=ticket.auth,
                 headers={"Content-Type": "application/json"},
@@ -197,7 +199,7 @@ class GaussDB:
         finally:
             self.calls.append(1000 * (clock.monotonic() - began))
             self.creates += sent if method == "POST" else 0
-        return replace(answer, hidden=ticket.hidden)
+        return answer._replace(hidden=ticket.hidden)
 
 
 def nearest_job(tasks: Iterable[Task], instance_id: str, began: datetime) -> Job:

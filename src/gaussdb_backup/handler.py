@@ -7,8 +7,10 @@ connection.
 import gc
 import os
 
-# The collector would look 60 times through what is being imported, all of which stays anyway.
+# The collector would look 60 times through what is being imported, all of which stays anyway; and
+# pydantic would search every installed package for plugins, of which there is none.
 gc.disable()
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 from pydantic import JsonValue  # noqa: E402 - see above
 

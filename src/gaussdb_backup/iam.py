@@ -5,13 +5,13 @@ Token" (``POST /v3/auth/tokens``).
 """
 
 import json
-from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Annotated, Final, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AliasPath, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from gaussdb_backup.answers import Answer, evidence_from, unreadable
 from gaussdb_backup.clock import Deadline
+from gaussdb_backup.credentials import Password
 from gaussdb_backup.errors import CredentialsRejected, ServiceUnavailable
 from gaussdb_backup.patience import allowance, until_answered
 from gaussdb_backup.transport import NoAuth, Transport
@@ -19,44 +19,37 @@ from gaussdb_backup.transport import NoAuth, Transport
 LONGEST_MARGIN_SECONDS: Final = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class User:
-    """Who logs in, and for which project."""
-
-    name: str
-    password: str = field(repr=False)
-    domain_name: str
-    project_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A token, and the wall time in seconds since 1970 at which to fetch the next one."""
 
-    value: str = field(repr=False)
+    value: str
     renew_at: float
+
+    def __repr__(self) -> str:
+        return f"Token(renew_at={self.renew_at})"
 
 
 class _Life(BaseModel):
+    """The part of IAM's answer that counts."""
+
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
 
-    expires_at: AwareDatetime
-    issued_at: AwareDatetime | None = None
+    expires_at: Annotated[AwareDatetime, Field(validation_alias=AliasPath("token", "expires_at"))]
+    issued_at: Annotated[
+        AwareDatetime | None, Field(validation_alias=AliasPath("token", "issued_at"))
+    ] = None
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
-
-    token: _Life
-
-
-def log_in(transport: Transport, endpoint: str, user: User, deadline: Deadline) -> Token:
-    """Fetches a token whose scope is the user's project.
+def log_in(
+    transport: Transport, endpoint: str, user: Password, project_id: str, deadline: Deadline
+) -> Token:
+    """Fetches a token whose scope is one project.
 
     Args:
         transport: what carries the requests.
         endpoint: IAM's endpoint, without ``/v3``.
         user: who logs in.
+        project_id: the project.
         deadline: the end of the invocation.
 
     Raises:
@@ -64,7 +57,7 @@ def log_in(transport: Transport, endpoint: str, user: User, deadline: Deadline) 
         ServiceUnavailable: IAM cannot be reached or is out of order.
         Throttled: IAM asks for fewer log-ins.
     """
-    body = _request_body(user)
+    body = _request_body(user, project_id)
 
     def ask() -> Answer:
         return transport.exchange(
@@ -82,24 +75,24 @@ def log_in(transport: Transport, endpoint: str, user: User, deadline: Deadline) 
     return _token(answer, deadline.clock.now())
 
 
-def _request_body(user: User) -> bytes:
-    named = {"name": user.name, "password": user.password, "domain": {"name": user.domain_name}}
+def _request_body(user: Password, project_id: str) -> bytes:
+    named = {"name": user.username, "password": user.password, "domain": {"name": user.domain_name}}
     identity = {"methods": ["password"], "password": {"user": named}}
-    scope = {"project": {"id": user.project_id}}
+    scope = {"project": {"id": project_id}}
     return json.dumps({"auth": {"identity": identity, "scope": scope}}).encode()
 
 
-def _refusal(answer: Answer, user: User) -> CredentialsRejected | ServiceUnavailable:
+def _refusal(answer: Answer, user: Password) -> CredentialsRejected | ServiceUnavailable:
     if answer.status < 400:
         return unreadable(answer)
-    evidence = evidence_from(replace(answer, hidden=(user.password, user.name)))
+    evidence = evidence_from(answer._replace(hidden=(user.password, user.username)))
     return CredentialsRejected("IAM refuses the log-in", evidence=evidence)
 
 
 def _token(answer: Answer, now: float) -> Token:
     value = answer.headers.get("X-Subject-Token")
     try:
-        life = _Body.model_validate_json(answer.body).token
+        life = _Life.model_validate_json(answer.body)
     except ValidationError:
         raise unreadable(answer) from None
     if not value:

@@ -11,8 +11,8 @@ without the time where the event has none that stays the same on every delivery.
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from pydantic import JsonValue
 
@@ -31,8 +31,7 @@ from gaussdb_backup.times import utc_time, zulu
 DEFAULT_PREFIX = "auto"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What makes an event this one and no other, the same on every delivery of it.
 
     Args:
@@ -46,8 +45,7 @@ class Identity:
     time: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One event at one door, before anything of its payload is believed.
 
     Args:
@@ -76,8 +74,7 @@ class Delivery:
         return not (isinstance(action, str) and action in PAYLOADS and action != "create")
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(NamedTuple):
     """Ask for one backup.
 
     Args:
@@ -95,8 +92,7 @@ class Create:
     event_time: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """Ask how far one backup is, by its ID or by its name."""
 
     instance_id: str
@@ -104,15 +100,13 @@ class Status:
     name: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """Ask whether an instance could take a backup now."""
 
     instance_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verify:
+class Verify(NamedTuple):
     """Ask whether the newest completed backup is younger than so many hours."""
 
     instance_id: str

@@ -6,8 +6,7 @@ Source: AWS Secrets Manager User Guide, "Use AWS Secrets Manager secrets in AWS 
 """
 
 import json
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -43,8 +42,7 @@ class _Found(BaseModel):
     version: Annotated[str, Field(alias="VersionId", min_length=1)]
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(NamedTuple):
     """A secret as the store holds it at this moment.
 
     Args:
@@ -52,11 +50,13 @@ class Secret:
         version: its ``VersionId``, which changes whenever the secret does.
     """
 
-    value: dict[str, Any] = field(repr=False)
+    value: dict[str, Any]
     version: str
 
+    def __repr__(self) -> str:
+        return f"Secret(version={self.version!r})"
 
-@dataclass(frozen=True, slots=True)
+
 class SecretStore:
     """The extension as this function reaches it.
 
@@ -66,9 +66,10 @@ class SecretStore:
         token: the value of its token header.
     """
 
-    transport: Transport
-    port: int
-    token: str = field(repr=False)
+    def __init__(self, transport: Transport, port: int, token: str) -> None:
+        self.transport = transport
+        self._url = f"http://localhost:{port}/secretsmanager/get?secretId="
+        self._headers = {"X-Aws-Parameters-Secrets-Token": token}
 
     def read(self, secret_id: str, variable: str, deadline: Deadline) -> Secret:
         """Reads a secret afresh, waiting for an extension that is not ready yet.
@@ -120,8 +121,8 @@ class SecretStore:
     def _ask(self, secret_id: str, deadline: Deadline) -> Answer:
         return self.transport.exchange(
             "GET",
-            f"http://localhost:{self.port}/secretsmanager/get?secretId={quote(secret_id, safe='')}",
+            self._url + quote(secret_id, safe=""),
             seconds=min(READ_SECONDS, deadline.left()),
             auth=NoAuth(),
-            headers={"X-Aws-Parameters-Secrets-Token": self.token},
+            headers=self._headers,
         )

@@ -3,10 +3,7 @@
 import re
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 
-_ZONED_TIME = re.compile(
-    r"\d{4}-?\d\d-?\d\d[Tt ]\d\d(:?\d\d(:?\d\d([.,]\d+)?)?)?([Zz]|[+-]\d\d(:?\d\d)?)",
-    re.ASCII,
-)
+_ZONED_TIME = r"(?a)\d{4}-?\d\d-?\d\d[Tt ]\d\d(:?\d\d(:?\d\d([.,]\d+)?)?)?([Zz]|[+-]\d\d(:?\d\d)?)"
 
 
 def utc_time(text: str) -> datetime:
@@ -15,7 +12,7 @@ def utc_time(text: str) -> datetime:
     Raises:
         ValueError: it is not one.
     """
-    if not _ZONED_TIME.fullmatch(text):
+    if not re.fullmatch(_ZONED_TIME, text):
         raise ValueError("not an ISO 8601 time with a zone")
     try:
         time = datetime.fromisoformat(text.upper()).astimezone(UTC).replace(microsecond=0)

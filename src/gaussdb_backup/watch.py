@@ -4,8 +4,7 @@ The job API is documented in contradictory ways for manual backups, so no answer
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from gaussdb_backup.documents import Backup, Instance
 from gaussdb_backup.errors import (
@@ -42,8 +41,7 @@ BUSY: Final = frozenset(
 SECONDS_PER_HOUR: Final = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(NamedTuple):
     """How far a backup has come."""
 
     outcome: Progress
@@ -51,8 +49,7 @@ class Watched:
     job: Job
 
 
-@dataclass(frozen=True, slots=True)
-class Age:
+class Age(NamedTuple):
     """The newest completed backup, and what the manual ones add up to.
 
     Args:

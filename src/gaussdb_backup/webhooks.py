@@ -10,8 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 TOLERANCE_SECONDS: Final = 300
 LONGEST_ID: Final = 256
@@ -22,8 +21,7 @@ DIGEST_SIZE: Final = 32
 KEY_PREFIX: Final = "whsec_"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What a request says of its own signature, well-formed and recent, but not yet believed.
 
     Args:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gaussdb_backup.decision import (
-    Ask,
+    Call,
     Fail,
     Finish,
     Known,
-    Look,
     Pause,
     Seen,
     Sight,
@@ -79,7 +78,7 @@ class Walk:
         left: the seconds that were left then.
     """
 
-    steps: list[Ask | Look | Pause | Accepted | BackupError | Seen]
+    steps: list[Call | Pause | Accepted | BackupError | Seen]
     end: Finish | Fail
     left: float
 
@@ -102,19 +101,19 @@ def walks(draw: st.DrawFn) -> Walk:
     for _ in range(1000):
         step = next_step(known, left, draw(st.floats(0.1, 5)))
         match step:
-            case Ask():
+            case Call.ASK:
                 answer = draw(answers)
                 still_open = answer if isinstance(answer, OutcomeUnknown) else known.open
-                known = replace(known, answer=answer, open=still_open, seen=None, rested=False)
+                known = known._replace(answer=answer, open=still_open, seen=None, rested=False)
                 steps += [step, answer]
                 left -= CALL_SECONDS
-            case Look():
-                known = replace(known, seen=draw(sights), rested=False)
+            case Call.LOOK:
+                known = known._replace(seen=draw(sights), rested=False)
                 steps += [step, known.seen]
                 left -= CALL_SECONDS
             case Pause(seconds):
                 assert seconds <= left
-                known = replace(known, rested=True)
+                known = known._replace(rested=True)
                 steps.append(step)
                 left -= seconds
             case Finish() | Fail():
@@ -136,7 +135,7 @@ def test_nothing_is_asked_twice_without_a_look_where_it_is_open(walk: Walk) -> N
     is_open = False
     seen: Sight | None = None
     for step in walk.steps:
-        if isinstance(step, Ask):
+        if step is Call.ASK:
             assert not is_open or seen is Sight.ABSENT
             seen = None
         is_open = is_open or isinstance(step, OutcomeUnknown)
@@ -147,7 +146,7 @@ def test_nothing_is_asked_twice_without_a_look_where_it_is_open(walk: Walk) -> N
 @given(walks())
 def test_nothing_is_asked_twice_without_a_pause(walk: Walk) -> None:
     """A service in trouble is left alone for a moment."""
-    asked = [n for n, step in enumerate(walk.steps) if isinstance(step, Ask)]
+    asked = [n for n, step in enumerate(walk.steps) if step is Call.ASK]
     for one, other in pairwise(asked):
         assert any(isinstance(step, Pause) for step in walk.steps[one:other])
 
@@ -203,7 +202,7 @@ def test_a_wait_that_the_service_names_is_kept(walk: Walk) -> None:
     """Between its answer and the next request at least so many seconds pass."""
     waited, least = 0.0, 0.0
     for step in walk.steps:
-        if isinstance(step, Ask):
+        if step is Call.ASK:
             assert waited >= least
             waited, least = 0.0, 0.0
         elif isinstance(step, Pause):

@@ -7,11 +7,10 @@ from itertools import product
 import pytest
 
 from gaussdb_backup.decision import (
-    Ask,
+    Call,
     Fail,
     Finish,
     Known,
-    Look,
     Pause,
     Seen,
     Sight,
@@ -89,8 +88,8 @@ def described(step: Step) -> str:
             return type(error).__name__
         case Pause():
             return "pause"
-        case _:
-            return type(step).__name__.lower()
+        case Call():
+            return step.name.lower()
 
 
 def decided(state: Known, left: float = PLENTY, pause: float = PAUSE) -> str:
@@ -100,7 +99,7 @@ def decided(state: Known, left: float = PLENTY, pause: float = PAUSE) -> str:
 
 def test_the_first_step_is_to_ask() -> None:
     """Without a fault a create costs one request."""
-    assert next_step(Known(), PLENTY, PAUSE) == Ask()
+    assert next_step(Known(), PLENTY, PAUSE) == Call.ASK
 
 
 def test_without_any_time_nothing_is_asked() -> None:
@@ -185,7 +184,7 @@ def test_a_refusal_ends_it_where_nothing_is_open(kind: type[BackupError]) -> Non
 def test_what_was_not_taken_is_asked_again_after_a_pause(kind: type[BackupError]) -> None:
     """No connection or 429: nothing can have been made, so no look is needed."""
     assert next_step(known(kind), PLENTY, PAUSE) == Pause(PAUSE)
-    assert next_step(known(kind, rested=True), PLENTY, PAUSE) == Ask()
+    assert next_step(known(kind, rested=True), PLENTY, PAUSE) == Call.ASK
 
 
 @pytest.mark.parametrize("kind", NOT_TAKEN)
@@ -214,14 +213,14 @@ def test_zero_seconds_are_no_reason_to_hurry(kind: type[BackupError]) -> None:
 @pytest.mark.parametrize(
     ("kind", "sight", "is_open", "step"),
     [
-        (OutcomeUnknown, Sight.ABSENT, True, Ask()),
-        (Throttled, Sight.ABSENT, True, Ask()),
-        (InstanceBusy, Sight.ABSENT, True, Ask()),
-        (OutcomeUnknown, Sight.UNREADABLE, True, Look()),
-        (PermissionDenied, Sight.UNREADABLE, True, Look()),
-        (NameTaken, Sight.ABSENT, False, Look()),
-        (NameTaken, Sight.ABSENT, True, Look()),
-        (NameTaken, Sight.UNREADABLE, False, Look()),
+        (OutcomeUnknown, Sight.ABSENT, True, Call.ASK),
+        (Throttled, Sight.ABSENT, True, Call.ASK),
+        (InstanceBusy, Sight.ABSENT, True, Call.ASK),
+        (OutcomeUnknown, Sight.UNREADABLE, True, Call.LOOK),
+        (PermissionDenied, Sight.UNREADABLE, True, Call.LOOK),
+        (NameTaken, Sight.ABSENT, False, Call.LOOK),
+        (NameTaken, Sight.ABSENT, True, Call.LOOK),
+        (NameTaken, Sight.UNREADABLE, False, Call.LOOK),
     ],
 )
 def test_a_pause_leads_back_to_work(
@@ -246,7 +245,7 @@ def test_what_is_open_at_the_end_is_told_as_open(
         if isinstance(step, Fail):
             assert step == Fail(state.open)  # type: ignore[arg-type] # it is open
         else:
-            assert (step, left) == (Look(), 0.0)
+            assert (step, left) == (Call.LOOK, 0.0)
 
 
 @pytest.mark.parametrize("sight", [None, Sight.UNREADABLE, Sight.ABSENT])
@@ -306,7 +305,7 @@ def test_promises_over_every_combination(left: float) -> None:
         )
         step = next_step(state, left, PAUSE)
         at = (kind.__name__, sight, is_open, rested, wait, left)
-        if isinstance(step, Ask):
+        if step is Call.ASK:
             asked_blindly = state.open is not None and sight is not Sight.ABSENT
             assert not asked_blindly, at
             assert rested, at
@@ -320,5 +319,5 @@ def test_promises_over_every_combination(left: float) -> None:
             assert isinstance(step.error, allowed), at
             proven = sight in {Sight.OURS_FAILED, Sight.OURS_LEAVING, Sight.FOREIGN}
             assert proven or step.error is state.open, at
-        if isinstance(step, Look) and not rested:
+        if step is Call.LOOK and not rested:
             assert sight is None, at

@@ -78,7 +78,7 @@ TAKES_ABSENCE_FOR_PROOF: Final = Mutant(
         Change(
             "decision",
             "case Seen(Sight.ABSENT) if isinstance(error, NameTaken):\n"
-            "            return _after_pause(Look(), known, left, wait)",
+            "            return _after_pause(Call.LOOK, known, left, wait)",
             "case Seen(Sight.ABSENT) if isinstance(error, NameTaken):\n"
             "            return Fail(error)",
         ),

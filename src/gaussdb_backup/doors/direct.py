@@ -5,8 +5,7 @@ EventBridge bus, and the Scheduled Event of a rule or a schedule without an inpu
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import cast
+from typing import NamedTuple, cast
 
 from pydantic import JsonValue
 
@@ -19,8 +18,7 @@ from gaussdb_backup.times import utc_time, zulu
 SCHEDULED_EVENT = "Scheduled Event"
 
 
-@dataclass(frozen=True, slots=True)
-class OneDelivery:
+class OneDelivery(NamedTuple):
     """A door whose answer is the reply itself, and whose failure is raised."""
 
     delivery: Delivery
@@ -71,7 +69,7 @@ def from_bus(event: Mapping[str, JsonValue], default_payload: JsonValue) -> Deli
         identity=Identity("eventbridge", event_id or ""),
     )
     if event_id is None or "detail" not in event or not text(event.get("detail-type")):
-        return replace(delivery, fault=not_understood())
+        return delivery._replace(fault=not_understood())
     return _timed(delivery, time)
 
 
@@ -92,12 +90,12 @@ def _scheduled(
         scheduled=True,
     )
     if source is None or time is None:
-        return replace(delivery, fault=not_understood())
+        return delivery._replace(fault=not_understood())
     if default_payload is None:
         fault = invalid(
             "", "is missing: a Scheduled Event has none, and DEFAULT_PAYLOAD is not set"
         )
-        return replace(delivery, fault=fault)
+        return delivery._replace(fault=fault)
     return _timed(delivery, time)
 
 
@@ -106,10 +104,10 @@ def _timed(delivery: Delivery, time: str | None) -> Delivery:
     if time is None:
         return delivery
     try:
-        identity = replace(delivery.identity, time=utc_time(time))
+        identity = delivery.identity._replace(time=utc_time(time))
     except ValueError:
-        return replace(delivery, fault=not_understood())
-    return replace(delivery, identity=identity)
+        return delivery._replace(fault=not_understood())
+    return delivery._replace(identity=identity)
 
 
 def _shown_time(time: JsonValue) -> str | None:

@@ -1,9 +1,7 @@
 """What every door has in common, and how foreign JSON is read without believing it."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from pydantic import JsonValue
 
@@ -20,11 +18,7 @@ UNDERSTOOD: Final = (
 )
 
 
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How one delivery ended: with a reply, or with an error.
 
     Args:
@@ -74,7 +68,11 @@ def listed(value: object) -> Sequence[JsonValue]:
 
 def text(value: object) -> str | None:
     """A text that is not empty, or None; half of a surrogate pair is no text that UTF-8 knows."""
-    if not isinstance(value, str) or not value or _SURROGATE.search(value):
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
         return None
     return value
 

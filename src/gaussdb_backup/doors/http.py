@@ -7,8 +7,7 @@ Failures are problem details (RFC 9457).
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from pydantic import JsonValue
@@ -34,8 +33,7 @@ LONGEST_SECONDS: Final = 20.0
 Signer = Callable[[Mapping[str, str], bytes], str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class HttpDoor:
+class HttpDoor(NamedTuple):
     """One request; its answer is a response, whatever happened."""
 
     delivery: Delivery
@@ -65,17 +63,17 @@ def http_delivery(request: HttpRequest, signer: Signer) -> Delivery:
         webhook_id = None if request.vouched else _signed_by(request, signer)
         _admit(request)
     except BackupError as error:
-        return replace(refused, fault=error)
+        return refused._replace(fault=error)
     if request.method == "GET":
         return _question(request, refused)
     try:
         payload = _payload(request)
         key = None if webhook_id is not None else _key(request)
     except BackupError as error:
-        return replace(refused, fault=error)
+        return refused._replace(fault=error)
     identity = Identity("webhook", webhook_id) if webhook_id is not None else _identity(request)
     only = frozenset({"create"})
-    return replace(refused, payload=payload, identity=identity, key=key, actions=only)
+    return refused._replace(payload=payload, identity=identity, key=key, actions=only)
 
 
 def problem(error: BackupError, request_id: str, backup_name: str | None = None) -> JsonValue:
@@ -175,7 +173,7 @@ def _identity(request: HttpRequest) -> Identity:
 def _question(request: HttpRequest, delivery: Delivery) -> Delivery:
     others = sorted(set(request.query) - {"instance_id"})
     if others:
-        return replace(delivery, fault=invalid("", "takes no query but instance_id"))
+        return delivery._replace(fault=invalid("", "takes no query but instance_id"))
     backup_id = unquote(request.path.removeprefix(f"{COLLECTION}/"))
     question: JsonValue = {"action": "status", "backup_id": backup_id, **request.query}
-    return replace(delivery, payload=question, actions=frozenset({"status"}))
+    return delivery._replace(payload=question, actions=frozenset({"status"}))

@@ -2,8 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
@@ -12,8 +11,7 @@ from gaussdb_backup.doors.door import mapping, text
 COLLECTION: Final = "/backups"
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(NamedTuple):
     """A request in whichever dialect it came.
 
     Args:

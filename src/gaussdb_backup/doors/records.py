@@ -1,9 +1,8 @@
 """The doors with many deliveries: messages of SQS (also by EventBridge Pipes) and of SNS."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import chain
-from typing import cast
+from typing import NamedTuple, cast
 
 from pydantic import JsonValue
 
@@ -19,8 +18,7 @@ FIFO = ".fifo"
 Record = Mapping[str, JsonValue]
 
 
-@dataclass(frozen=True, slots=True)
-class SqsMessages:
+class SqsMessages(NamedTuple):
     """A batch of SQS messages; the answer names those to deliver again.
 
     Messages of a FIFO queue form a group by their group ID: in order, and stopped at the first
@@ -42,8 +40,7 @@ class SqsMessages:
         return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
 
 
-@dataclass(frozen=True, slots=True)
-class SnsNotifications:
+class SnsNotifications(NamedTuple):
     """The records of an SNS notification."""
 
     groups: Sequence[Sequence[Delivery]]
@@ -107,26 +104,26 @@ def _message(record: Record, message_id: str, default_payload: JsonValue) -> Del
     try:
         body = parse_json(text(record.get("body")) or "")
     except BackupError as error:
-        return replace(bare, fault=error)
+        return bare._replace(fault=error)
     inside = mapping(body)
     if inside.get("Type") == "Notification" and "TopicArn" in inside:
-        return replace(_notification("sqs", inside), correlation_id=message_id)
+        return _notification("sqs", inside)._replace(correlation_id=message_id)
     if "detail-type" in inside:
         event = from_bus(inside, default_payload)
-        return replace(event, trigger="sqs", correlation_id=message_id)
-    return replace(bare, payload=body)
+        return event._replace(trigger="sqs", correlation_id=message_id)
+    return bare._replace(payload=body)
 
 
 def _notification(trigger: str, notification: Record) -> Delivery:
     message_id = text(notification.get("MessageId"))
     bare = Delivery(trigger, message_id or "", None, Identity("sns", message_id or ""))
     if message_id is None:
-        return replace(bare, fault=not_understood())
+        return bare._replace(fault=not_understood())
     try:
         time = utc_time(text(notification.get("Timestamp")) or "")
         payload = parse_json(text(notification.get("Message")) or "")
     except ValueError:
-        return replace(bare, fault=not_understood())
+        return bare._replace(fault=not_understood())
     except BackupError as error:
-        return replace(bare, fault=error)
-    return replace(bare, payload=payload, identity=replace(bare.identity, time=time))
+        return bare._replace(fault=error)
+    return bare._replace(payload=payload, identity=bare.identity._replace(time=time))
