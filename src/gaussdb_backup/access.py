@@ -28,7 +28,6 @@ from gaussdb_backup.errors import (
     SecretUnavailable,
     ServiceUnavailable,
 )
-from gaussdb_backup.iam import log_in
 from gaussdb_backup.secret_store import SecretStore
 
 REFUSAL_STANDS_SECONDS: Final = 15 * 60.0
@@ -226,6 +225,8 @@ class Access:
                 return self._logged_in(password, held, deadline)
 
     def _logged_in(self, password: Password, held: _Held, deadline: Deadline) -> Ticket:
+        from gaussdb_backup.iam import log_in
+
         if self._iam_endpoint is None:
             raise SecretUnavailable(f"{VARIABLE}: holds a password, which needs IAM_ENDPOINT")
         token = log_in(

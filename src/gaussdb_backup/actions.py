@@ -4,10 +4,10 @@ from typing import NamedTuple, assert_never
 
 from gaussdb_backup import replies
 from gaussdb_backup.create import create_backup
+from gaussdb_backup.fields import Check, Status, Verify
 from gaussdb_backup.gaussdb import GaussDB
-from gaussdb_backup.payload import Check, Create, Request, Status, Verify
+from gaussdb_backup.payload import Create, Request
 from gaussdb_backup.telemetry import Fields, Telemetry
-from gaussdb_backup.watch import age_of_newest, check, stale, watch
 
 
 class Done(NamedTuple):
@@ -47,12 +47,12 @@ def _create(request: Create, gaussdb: GaussDB) -> Done:
     made = create_backup(request, gaussdb)
     backup = made.backup
     return Done(
-        replies.Created(outcome=made.outcome, job_id=made.job.id, backup=backup.accepted()),
+        replies.Created(outcome=made.outcome, job_id=made.job_id, backup=backup.accepted()),
         "backup accepted",
         {
             "outcome": made.outcome,
-            "job_id": made.job.id,
-            "job_lookup": made.job.lookup,
+            "job_id": made.job_id,
+            "job_lookup": made.job_lookup,
             "backup_id": backup.id,
             "backup_name": backup.name,
         },
@@ -60,6 +60,8 @@ def _create(request: Create, gaussdb: GaussDB) -> Done:
 
 
 def _status(request: Status, gaussdb: GaussDB) -> Done:
+    from gaussdb_backup.watch import watch
+
     seen = watch(request, gaussdb)
     return Done(
         replies.Status(outcome=seen.outcome, backup=seen.backup.listed(), job_id=seen.job.id),
@@ -75,6 +77,8 @@ def _status(request: Status, gaussdb: GaussDB) -> Done:
 
 
 def _check(request: Check, gaussdb: GaussDB) -> Done:
+    from gaussdb_backup.watch import check
+
     outcome, instance = check(request, gaussdb)
     shown = replies.Instance(id=instance.id, name=instance.name, status=instance.status)
     return Done(
@@ -85,6 +89,8 @@ def _check(request: Check, gaussdb: GaussDB) -> Done:
 
 
 def _verify(request: Verify, gaussdb: GaussDB, telemetry: Telemetry) -> Done:
+    from gaussdb_backup.watch import age_of_newest, stale
+
     age = age_of_newest(request, gaussdb)
     if age.hours is not None:
         telemetry.age(request.instance_id, age.hours)

@@ -4,7 +4,7 @@ A document that lacks one of these parts, or has it in another form, is not the 
 """
 
 from datetime import MAXYEAR, MINYEAR, datetime
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -53,69 +53,11 @@ class Backup(Documented):
         return replies.ListedBackup(**self.accepted(), size=self.size, end_time=self.end_time)
 
 
-class Instance(Documented):
-    """An instance, as far as a backup depends on it."""
-
-    id: str
-    name: str
-    status: str
-
-
 class Accepted(Documented):
     """The documented answer to a create request."""
 
     backup: Backup
     job_id: Annotated[str, Field(min_length=1)]
-
-
-class _TaskInstance(Documented):
-    instance_id: str
-
-
-class Task(Documented):
-    """A task, as far as it leads from a backup to its job ID."""
-
-    job_id: Annotated[str, Field(min_length=1)]
-    name: str
-    created_at: str
-    instance_info: _TaskInstance
-
-
-Entry_co = TypeVar("Entry_co", covariant=True)
-
-
-class Page(Protocol[Entry_co]):
-    """One page of a list: its entries, and how many there are on all pages."""
-
-    @property
-    def entries(self) -> tuple[Entry_co, ...]:
-        """The entries of this page."""
-
-    @property
-    def total_count(self) -> int:
-        """How many there are on all pages."""
-
-
-class _Counted(Documented):
-    total_count: Annotated[int, Field(ge=0)]
-
-
-class Backups(_Counted):
-    """A page of backups."""
-
-    entries: Annotated[tuple[Backup, ...], Field(alias="backups")]
-
-
-class Tasks(_Counted):
-    """A page of tasks."""
-
-    entries: Annotated[tuple[Task, ...], Field(alias="tasks")]
-
-
-class Instances(_Counted):
-    """A page of instances."""
-
-    entries: Annotated[tuple[Instance, ...], Field(alias="instances")]
 
 
 def zoned_time(text: str) -> datetime | None:

@@ -14,8 +14,6 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    StrictFloat,
-    StrictStr,
     ValidationError,
 )
 
@@ -49,18 +47,18 @@ def _zoned(text: str) -> str:
 
 
 InstanceId = Annotated[
-    StrictStr,
+    str,
     Field(pattern=INSTANCE_PATTERN, description="letters and digits, 1 to 64"),
 ]
 Name = Annotated[
-    StrictStr,
+    str,
     Field(
         pattern=NAME_PATTERN,
         description="4 to 64 characters: a letter, then letters, digits, '-' or '_'",
     ),
 ]
 ScheduledTime = Annotated[
-    StrictStr,
+    str,
     Field(
         description="an ISO 8601 time with a zone",
         json_schema_extra={"format": "date-time"},
@@ -72,7 +70,7 @@ ScheduledTime = Annotated[
 class Fields(BaseModel):
     """What every payload may carry."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     instance_id: InstanceId
     scheduled_time: ScheduledTime | None = None
@@ -85,7 +83,7 @@ class CreateFields(Fields):
     name: Name | None = None
     name_prefix: (
         Annotated[
-            StrictStr,
+            str,
             Field(
                 pattern=PREFIX_PATTERN,
                 description="1 to 34 characters: a letter, then letters, digits, '-' or '_'",
@@ -95,7 +93,7 @@ class CreateFields(Fields):
     ) = None
     description: (
         Annotated[
-            StrictStr,
+            str,
             Field(
                 max_length=256,
                 pattern=DESCRIPTION_PATTERN,
@@ -106,7 +104,7 @@ class CreateFields(Fields):
     ) = None
     idempotency_key: (
         Annotated[
-            StrictStr,
+            str,
             Field(
                 min_length=1,
                 max_length=KEY_LENGTH,
@@ -118,13 +116,13 @@ class CreateFields(Fields):
     ) = None
 
 
-class StatusFields(Fields):
-    """The payload of ``status``."""
+class Status(Fields):
+    """Ask how far one backup is, by its ID or by its name: the payload of ``status``."""
 
     action: Literal["status"]
     backup_id: (
         Annotated[
-            StrictStr,
+            str,
             Field(pattern=BACKUP_PATTERN, description="letters, digits and '-', 1 to 64"),
         ]
         | None
@@ -132,27 +130,27 @@ class StatusFields(Fields):
     name: Name | None = None
 
 
-class CheckFields(Fields):
-    """The payload of ``check``."""
+class Check(Fields):
+    """Ask whether an instance could take a backup now: the payload of ``check``."""
 
     action: Literal["check"]
 
 
-class VerifyFields(Fields):
-    """The payload of ``verify``."""
+class Verify(Fields):
+    """Ask whether the newest completed backup is younger than so many hours."""
 
     action: Literal["verify"]
     max_age_hours: Annotated[
-        StrictFloat,
+        float,
         Field(gt=0, le=8760, allow_inf_nan=False, description="a number above 0, to 8760"),
     ]
 
 
-PAYLOADS: dict[str, type[CreateFields | StatusFields | CheckFields | VerifyFields]] = {
+PAYLOADS: dict[str, type[CreateFields | Status | Check | Verify]] = {
     "create": CreateFields,
-    "status": StatusFields,
-    "check": CheckFields,
-    "verify": VerifyFields,
+    "status": Status,
+    "check": Check,
+    "verify": Verify,
 }
 
 
@@ -172,7 +170,7 @@ def parse_json(text: str | bytes) -> JsonValue:
 
 def check_fields(
     received: dict[str, JsonValue], actions: frozenset[str] = frozenset(PAYLOADS)
-) -> CreateFields | StatusFields | CheckFields | VerifyFields:
+) -> CreateFields | Status | Check | Verify:
     """The fields of a payload, each by its rule; nulls count as absent.
 
     Raises:
@@ -192,7 +190,7 @@ def check_fields(
         raise _refused(unknown)
     if isinstance(fields, CreateFields) and fields.name and fields.name_prefix:
         raise invalid("/name_prefix", "cannot stand beside name")
-    if isinstance(fields, StatusFields) and (fields.backup_id is None) == (fields.name is None):
+    if isinstance(fields, Status) and (fields.backup_id is None) == (fields.name is None):
         raise invalid("", "needs one of backup_id and name")
     return fields
 

@@ -13,8 +13,9 @@ from gaussdb_backup.clock import Clock, Deadline, deadline_for
 from gaussdb_backup.doors.door import Door, Outcome
 from gaussdb_backup.doors.entrance import longest_seconds, open_door, refusing
 from gaussdb_backup.errors import BackupError, InternalError, PermissionDenied
+from gaussdb_backup.fields import Status
 from gaussdb_backup.gaussdb import GaussDB
-from gaussdb_backup.payload import Create, Delivery, Request, Status, read_request
+from gaussdb_backup.payload import Create, Delivery, Request, read_request
 from gaussdb_backup.secret_store import SecretStore
 from gaussdb_backup.settings import Settings
 from gaussdb_backup.telemetry import Fields, Telemetry, is_callers_fault

@@ -1,13 +1,11 @@
-"""The calls of the GaussDB API that a backup needs: our words to HTTP and back.
+"""The calls of the GaussDB API: our words to HTTP and back, authorised and counted.
 
-Source: Open Telekom Cloud, "GaussDB(openGauss) API Reference", "Creating a Manual Backup",
-"Querying Backups", "Querying Tasks", "Querying DB Instances".
+Source: Open Telekom Cloud, "GaussDB(openGauss) API Reference", "Creating a Manual Backup".
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
-from typing import Final, Literal, NamedTuple, TypeVar
+from collections.abc import Mapping
+from typing import Final
 from urllib.parse import quote
 
 from pydantic import ValidationError
@@ -15,17 +13,7 @@ from pydantic import ValidationError
 from gaussdb_backup.access import Access, Ticket
 from gaussdb_backup.answers import Answer, error_from, evidence_from, unreadable
 from gaussdb_backup.clock import Deadline
-from gaussdb_backup.documents import (
-    Accepted,
-    Backup,
-    Backups,
-    Instance,
-    Instances,
-    Page,
-    Task,
-    Tasks,
-    zoned_time,
-)
+from gaussdb_backup.documents import Accepted
 from gaussdb_backup.errors import (
     BackupError,
     CredentialsRejected,
@@ -35,22 +23,6 @@ from gaussdb_backup.errors import (
 from gaussdb_backup.patience import allowance, until_answered
 from gaussdb_backup.payload import Create
 from gaussdb_backup.transport import Lost, NotSent, Transport
-
-PAGE: Final = 100
-MOST_READINGS: Final = 4
-JOB_NAME: Final = "BackupSnapshotGaussDBV5InInstance"
-JOB_WINDOW: Final = timedelta(minutes=5)
-
-Entry = TypeVar("Entry")
-Reader = Callable[[bytes], Page[Entry]]
-JobLookup = Literal["none", "ambiguous", "failed"]
-
-
-class Job(NamedTuple):
-    """The task of a backup, or why there is none."""
-
-    id: str | None
-    lookup: JobLookup | None = None
 
 
 class GaussDB:
@@ -99,75 +71,21 @@ class GaussDB:
             return error
         return _created(answer)
 
-    def backups(self, **query: str) -> list[Backup]:
-        """All backups that a query finds, in whatever order they are listed.
+    def get(self, resource: str, query: Mapping[str, str]) -> Answer:
+        """Reads something, again as long as the service is out of order and there is time.
 
         Args:
-            query: ``instance_id``, ``backup_id``, ``backup_type`` as the API names them.
+            resource: what lies in the project, such as ``backups``.
+            query: the parameters as the API names them.
 
         Raises:
-            BackupError: the list cannot be read.
+            BackupError: the answer is not 200, or there is none.
         """
-        return self._all(Backups.model_validate_json, "backups", query)
-
-    def instance(self, instance_id: str) -> Instance | None:
-        """One instance, if the service knows it.
-
-        Raises:
-            BackupError: the list of instances cannot be read.
-        """
-        found = self._all(Instances.model_validate_json, "instances", {"id": instance_id})
-        return next((instance for instance in found if instance.id == instance_id), None)
-
-    def job_of(self, backup: Backup) -> Job:
-        """The task that makes a backup: the one that was created nearest to its beginning."""
-        began = backup.began()
-        if began is None:
-            return Job(None, "none")
-        window = {
-            "name": JOB_NAME,
-            "start_time": _milliseconds(began - JOB_WINDOW),
-            "end_time": _milliseconds(began + JOB_WINDOW),
-        }
-        try:
-            tasks = self._all(Tasks.model_validate_json, "tasks", window)
-        except BackupError:
-            return Job(None, "failed")
-        return nearest_job(tasks, backup.instance_id, began)
-
-    def _all(self, read: Reader[Entry], resource: str, query: Mapping[str, str]) -> list[Entry]:
-        for _ in range(MOST_READINGS):
-            entries = self._reading(read, resource, query)
-            if entries is not None:
-                return entries
-        raise ServiceUnavailable("the list changes faster than it can be read")
-
-    def _reading(
-        self, read: Reader[Entry], resource: str, query: Mapping[str, str]
-    ) -> list[Entry] | None:
-        """One reading of all pages, or None where the list changed between them."""
-        entries: list[Entry] = []
-        total: int | None = None
-        while total is None or len(entries) < total:
-            page = self._page(read, resource, query, len(entries))
-            if total not in {None, page.total_count} or (page.total_count and not page.entries):
-                return None
-            total = page.total_count
-            entries += page.entries
-        return entries if len(set(entries)) >= total else None
-
-    def _page(
-        self, read: Reader[Entry], resource: str, query: Mapping[str, str], offset: int
-    ) -> Page[Entry]:
-        asked = {**query, "offset": str(offset), "limit": str(PAGE)}
-        path = f"{resource}?{_encoded(asked)}"
+        path = f"{resource}?{_encoded(query)}"
         answer = until_answered(lambda: self._authorised("GET", path), self.deadline)
         if answer.status != 200:
             raise error_from(answer)
-        try:
-            return read(answer.body)
-        except ValidationError:
-            raise unreadable(answer) from None
+        return answer
 
     def _authorised(self, method: str, path: str, body: bytes | None = None) -> Answer:
         """Sends a request, and once more with renewed credentials if they were refused."""
@@ -202,22 +120,6 @@ class GaussDB:
         return answer._replace(hidden=ticket.hidden)
 
 
-def nearest_job(tasks: Iterable[Task], instance_id: str, began: datetime) -> Job:
-    """The backup task of an instance whose creation is nearest to a time, within 5 minutes."""
-    distances = {
-        task.job_id: abs(created - began)
-        for task in tasks
-        if task.name == JOB_NAME
-        and task.instance_info.instance_id == instance_id
-        and (created := zoned_time(task.created_at)) is not None
-        and abs(created - began) <= JOB_WINDOW
-    }
-    if not distances:
-        return Job(None, "none")
-    nearest = [job for job, distance in distances.items() if distance == min(distances.values())]
-    return Job(nearest[0]) if len(nearest) == 1 else Job(None, "ambiguous")
-
-
 def _created(answer: Answer) -> Accepted | BackupError:
     if answer.status == 202:
         try:
@@ -240,7 +142,3 @@ def _refuses_credentials(answer: Answer) -> bool:
 def _encoded(query: Mapping[str, str]) -> str:
     """Percent-encoded, blanks as ``%20``, so that what is signed is what is sent."""
     return "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
-
-
-def _milliseconds(time: datetime) -> str:
-    return str(int(time.timestamp() * 1000))

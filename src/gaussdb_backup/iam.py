@@ -14,7 +14,7 @@ from gaussdb_backup.clock import Deadline
 from gaussdb_backup.credentials import Password
 from gaussdb_backup.errors import CredentialsRejected, ServiceUnavailable
 from gaussdb_backup.patience import allowance, until_answered
-from gaussdb_backup.transport import NoAuth, Transport
+from gaussdb_backup.transport import Transport
 
 LONGEST_MARGIN_SECONDS: Final = 300.0
 
@@ -64,7 +64,6 @@ def log_in(
             "POST",
             f"{endpoint}/v3/auth/tokens?nocatalog=true",
             seconds=allowance(deadline),
-            auth=NoAuth(),
             headers={"Content-Type": "application/json"},
             body=body,
         )

@@ -19,10 +19,10 @@ from pydantic import JsonValue
 from gaussdb_backup.errors import BackupError
 from gaussdb_backup.fields import (
     PAYLOADS,
-    CheckFields,
+    Check,
     CreateFields,
-    StatusFields,
-    VerifyFields,
+    Status,
+    Verify,
     check_fields,
     invalid,
 )
@@ -92,27 +92,6 @@ class Create(NamedTuple):
     event_time: datetime | None
 
 
-class Status(NamedTuple):
-    """Ask how far one backup is, by its ID or by its name."""
-
-    instance_id: str
-    backup_id: str | None
-    name: str | None
-
-
-class Check(NamedTuple):
-    """Ask whether an instance could take a backup now."""
-
-    instance_id: str
-
-
-class Verify(NamedTuple):
-    """Ask whether the newest completed backup is younger than so many hours."""
-
-    instance_id: str
-    max_age_hours: float
-
-
 Request = Create | Status | Check | Verify
 
 
@@ -130,12 +109,8 @@ def read_request(delivery: Delivery) -> Request:
     match fields:
         case CreateFields():
             return _create(fields, received, delivery)
-        case StatusFields():
-            return Status(fields.instance_id, fields.backup_id, fields.name)
-        case CheckFields():
-            return Check(fields.instance_id)
-        case VerifyFields():
-            return Verify(fields.instance_id, fields.max_age_hours)
+        case _:
+            return fields
 
 
 def canonical_json(value: dict[str, JsonValue]) -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gaussdb_backup.answers import Answer
 from gaussdb_backup.clock import Deadline
 from gaussdb_backup.errors import SecretUnavailable
-from gaussdb_backup.transport import Lost, NoAuth, NotSent, Transport
+from gaussdb_backup.transport import Lost, NotSent, Transport
 
 READ_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 10.0
@@ -123,6 +123,5 @@ class SecretStore:
             "GET",
             self._url + quote(secret_id, safe=""),
             seconds=min(READ_SECONDS, deadline.left()),
-            auth=NoAuth(),
             headers=self._headers,
         )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -74,7 +74,8 @@ class Settings(BaseModel):
     PROJECT_ID: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
     WEBHOOK_SECRET_ID: SecretId | None = None
     ALLOWED_INSTANCES: Annotated[frozenset[InstanceId], BeforeValidator(_listed)] | None = None
-    DEFAULT_PAYLOAD: Annotated[JsonValue, BeforeValidator(_payload)] = None
+    # Any: _payload has checked it, and a schema of all JSON takes as long to build as the rest
+    DEFAULT_PAYLOAD: Annotated[Any, BeforeValidator(_payload)] = None
     PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: Annotated[int, Field(ge=1, le=65535)] = 2773
     AWS_SESSION_TOKEN: SecretStr = SecretStr("")
     AWS_CONTAINER_AUTHORIZATION_TOKEN: SecretStr = SecretStr("")

@@ -64,7 +64,7 @@ def string_to_sign(canonical: str, date: str) -> str:
 
 def signature(secret_key: str, text: str) -> str:
     """HMAC-SHA256 of the string to sign, in lower-case hex."""
-    return hmac.new(secret_key.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(secret_key.encode(), text.encode(), "sha256").hex()
 
 
 def authorization(

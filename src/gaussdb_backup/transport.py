@@ -46,14 +46,6 @@ class Lost(Exception):
     """The request may have been sent, and no whole answer came back."""
 
 
-class NoAuth(AuthBase):
-    """Keeps ``requests`` from looking for a password in a ``.netrc``."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """The request as it is."""
-        return request
-
-
 class Transport:
     """Kept-alive connections to the hosts that one function talks to."""
 
@@ -73,9 +65,9 @@ class Transport:
         url: str,
         *,
         seconds: float,
-        auth: AuthBase,
         headers: Mapping[str, str],
         body: bytes | None = None,
+        auth: AuthBase | None = None,
     ) -> Answer:
         """Sends one request and waits for its whole answer.
 
@@ -83,9 +75,9 @@ class Transport:
             method: the HTTP method.
             url: the URL as it is to be sent, its query encoded.
             seconds: the longest that sending and answering together may take.
-            auth: what authorises the request; applied last, over the bytes that are sent.
             headers: further headers.
             body: the body's bytes.
+            auth: what authorises the request; applied last, over the bytes that are sent.
 
         Raises:
             NotSent: no connection was established.
@@ -94,16 +86,10 @@ class Transport:
         if seconds <= 0:
             raise NotSent("no time is left")
         session = self._direct if is_loopback(urlsplit(url).hostname) else self._outward
-        future = self._threads.submit(
-            session.request,
-            method,
-            url,
-            data=body,
-            headers=dict(headers),
-            auth=auth,
-            timeout=(min(CONNECT_SECONDS, seconds), seconds),
-            allow_redirects=False,
+        request = requests.Request(
+            method, url, headers={**session.headers, **headers}, data=body, auth=auth
         )
+        future = self._threads.submit(_send, session, request, seconds)
         try:
             response = future.result(seconds + GRACE_SECONDS)
         except FutureTimeout as error:
@@ -163,6 +149,18 @@ class _Adapter(HTTPAdapter):
 
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="exchange")
+
+
+def _send(
+    session: requests.Session, request: requests.Request, seconds: float
+) -> requests.Response:
+    """``Session.request`` without what we never want: cookies, and passwords of a ``.netrc``."""
+    return session.send(
+        request.prepare(),
+        timeout=(min(CONNECT_SECONDS, seconds), seconds),
+        allow_redirects=False,
+        **session.merge_environment_settings(request.url, {}, None, None, None),
+    )
 
 
 def _session(adapter: HTTPAdapter, *, trust_env: bool) -> requests.Session:

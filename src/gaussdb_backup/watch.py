@@ -6,15 +6,16 @@ The job API is documented in contradictory ways for manual backups, so no answer
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
-from gaussdb_backup.documents import Backup, Instance
+from gaussdb_backup.documents import Backup
 from gaussdb_backup.errors import (
     BackupNotFound,
     BackupStale,
     InstanceNotFound,
     ServiceUnavailable,
 )
-from gaussdb_backup.gaussdb import GaussDB, Job
-from gaussdb_backup.payload import Check, Status, Verify
+from gaussdb_backup.fields import Check, Status, Verify
+from gaussdb_backup.gaussdb import GaussDB
+from gaussdb_backup.lists import Instance, Job, backups, instance, job_of
 
 Progress = Literal["building", "completed", "failed"]
 Readiness = Literal["ready", "busy", "not_ready"]
@@ -75,7 +76,7 @@ def watch(request: Status, gaussdb: GaussDB) -> Watched:
     query = {"instance_id": request.instance_id}
     if request.backup_id is not None:
         query["backup_id"] = request.backup_id
-    found = [backup for backup in gaussdb.backups(**query) if _is_meant(request, backup)]
+    found = [backup for backup in backups(gaussdb, **query) if _is_meant(request, backup)]
     if not found:
         raise BackupNotFound("the service lists no such backup of this instance")
     backup = max(found, key=lambda one: (one.status in PROGRESS, _began(one)))
@@ -83,7 +84,7 @@ def watch(request: Status, gaussdb: GaussDB) -> Watched:
         raise BackupNotFound("the backup is being deleted")
     if backup.status not in PROGRESS:
         raise ServiceUnavailable("the service lists the backup in a state that is not documented")
-    return Watched(PROGRESS[backup.status], backup, gaussdb.job_of(backup))
+    return Watched(PROGRESS[backup.status], backup, job_of(gaussdb, backup))
 
 
 def check(request: Check, gaussdb: GaussDB) -> tuple[Readiness, Instance]:
@@ -93,10 +94,10 @@ def check(request: Check, gaussdb: GaussDB) -> tuple[Readiness, Instance]:
         InstanceNotFound: the service does not list it.
         BackupError: the list of instances cannot be read.
     """
-    instance = gaussdb.instance(request.instance_id)
-    if instance is None:
+    found = instance(gaussdb, request.instance_id)
+    if found is None:
         raise InstanceNotFound("the service lists no such instance")
-    return readiness(instance.status), instance
+    return readiness(found.status), found
 
 
 def readiness(status: str) -> Readiness:
@@ -112,7 +113,7 @@ def age_of_newest(request: Verify, gaussdb: GaussDB) -> Age:
     Raises:
         BackupError: the list cannot be read.
     """
-    listed = gaussdb.backups(instance_id=request.instance_id)
+    listed = backups(gaussdb, instance_id=request.instance_id)
     manual = [backup for backup in listed if backup.type == "manual"]
     whole = [
         backup

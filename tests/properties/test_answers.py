@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from requests.structures import CaseInsensitiveDict
 
 from gaussdb_backup.answers import Answer, error_from, evidence_from, redacted, retry_after
-from gaussdb_backup.documents import Accepted, Backups, Instances, Tasks, zoned_time
+from gaussdb_backup.documents import Accepted, zoned_time
 from gaussdb_backup.errors import BackupError
+from gaussdb_backup.lists import Backups, Instances, Tasks
 from tests.properties.strategies import LAW, SCALARS, TEXTS, json_values, spoilt
 
 BACKUP = {

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gaussdb_backup.documents import Accepted, Backup, Backups, Instances, Tasks, zoned_time
+from gaussdb_backup.documents import Accepted, Backup, zoned_time
+from gaussdb_backup.lists import Backups, Instances, Tasks
 
 BACKUP: dict[str, Any] = {
     "id": "0483b6b16e954cb88930a360d2c4e663br14",

@@ -22,7 +22,7 @@ from gaussdb_backup.errors import (
     Throttled,
     Unauthenticated,
 )
-from gaussdb_backup.payload import Status
+from gaussdb_backup.fields import Status
 from tests.cloud import events
 from tests.cloud.events import NOBODY, PAYLOAD
 from tests.steps.entering import REQUEST_ID, create_of, enter, refusal_of, requests_of
@@ -330,7 +330,9 @@ def test_a_backup_is_asked_for_by_its_id(dialect: events.Dialect) -> None:
     asked: dict[str, Any] = {"dialect": dialect, "method": "GET", "path": "/backups/0e1f-br14"}
     asked["body"] = None
     event = events.http(**asked, query={"instance_id": instance})
-    assert requests_of(event) == [Status(instance, "0e1f-br14", None)]
+    assert requests_of(event) == [
+        Status(action="status", instance_id=instance, backup_id="0e1f-br14")
+    ]
     assert refusal_of(events.http(**asked)).violations[0].pointer == "/instance_id"
     more = {"instance_id": instance, "action": "verify"}
     assert "instance_id" in refusal_of(events.http(**asked, query=more)).detail

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gaussdb_backup.errors import InvalidRequest, Unauthenticated
-from gaussdb_backup.fields import parse_json
+from gaussdb_backup.fields import Check, Status, Verify, parse_json
 from gaussdb_backup.payload import (
-    Check,
     Create,
     Delivery,
     Identity,
-    Status,
-    Verify,
     read_request,
 )
 from tests.steps.entering import create_of, refusal_of, requests_of
@@ -225,19 +222,32 @@ def test_a_derived_name_is_told_apart() -> None:
     [
         (
             payload(action="status", backup_id="0e1f-br14"),
-            Status(INSTANCE, backup_id="0e1f-br14", name=None),
+            Status(action="status", instance_id=INSTANCE, backup_id="0e1f-br14"),
         ),
-        (payload(action="status", name="nightly"), Status(INSTANCE, None, "nightly")),
-        (payload(action="check"), Check(INSTANCE)),
-        (payload(action="verify", max_age_hours=26), Verify(INSTANCE, 26.0)),
-        (payload(action="verify", max_age_hours=0.001), Verify(INSTANCE, 0.001)),
-        (payload(action="verify", max_age_hours=8760), Verify(INSTANCE, 8760.0)),
+        (
+            payload(action="status", name="nightly"),
+            Status(action="status", instance_id=INSTANCE, name="nightly"),
+        ),
+        (payload(action="check"), Check(action="check", instance_id=INSTANCE)),
+        (
+            payload(action="verify", max_age_hours=26),
+            Verify(action="verify", instance_id=INSTANCE, max_age_hours=26.0),
+        ),
+        (
+            payload(action="verify", max_age_hours=0.001),
+            Verify(action="verify", instance_id=INSTANCE, max_age_hours=0.001),
+        ),
+        (
+            payload(action="verify", max_age_hours=8760),
+            Verify(action="verify", instance_id=INSTANCE, max_age_hours=8760.0),
+        ),
     ],
 )
-def test_the_other_actions_are_read(event: Any, request_: object) -> None:
-    """A `scheduled_time` beside them, as a timer's input has it, changes nothing."""
+def test_the_other_actions_are_read(event: Any, request_: Status | Check | Verify) -> None:
+    """A `scheduled_time` beside them, as a timer's input has it, changes nothing else."""
     assert requests_of(event) == [request_]
-    assert requests_of({**event, "scheduled_time": TIME}) == [request_]
+    timed = request_.model_copy(update={"scheduled_time": TIME})
+    assert requests_of({**event, "scheduled_time": TIME}) == [timed]
 
 
 @pytest.mark.parametrize(

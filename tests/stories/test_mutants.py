@@ -87,17 +87,15 @@ TAKES_ABSENCE_FOR_PROOF: Final = Mutant(
 READS_THE_FIRST_PAGE: Final = Mutant(
     f"{LISTS}::test_a_lost_answer_is_found_on_the_last_page",
     (
-        Change("gaussdb", "while total is None or len(entries) < total:", "while total is None:"),
-        Change(
-            "gaussdb", "return entries if len(set(entries)) >= total else None", "return entries"
-        ),
+        Change("lists", "while total is None or len(entries) < total:", "while total is None:"),
+        Change("lists", "return entries if len(set(entries)) >= total else None", "return entries"),
     ),
 )
 TAKES_THE_NEWEST_JOB: Final = Mutant(
     f"{CONFLICTS}::test_the_job_is_the_nearest_one_of_this_instance",
     (
         Change(
-            "gaussdb",
+            "lists",
             "    if not distances:\n",
             "    if tasks:\n"
             "        return Job(max(tasks, key=lambda task: task.created_at).job_id)\n"
@@ -149,11 +147,11 @@ BY_CHAOS: Final[dict[str, Mutant]] = {
 BY_STORIES: Final[dict[str, Mutant]] = BY_CHAOS | {
     "takes an unreadable list for an empty one": Mutant(
         f"{UNKNOWN}::test_nothing_is_asked_again_before_a_list_was_read",
-        (Change("create", "return Seen(Sight.UNREADABLE)", "return Seen(Sight.ABSENT)"),),
+        (Change("look", "return Seen(Sight.UNREADABLE)", "return Seen(Sight.ABSENT)"),),
     ),
     "lets a failed look-up replace the answer": Mutant(
         f"{UNKNOWN}::test_a_list_that_stays_unreadable_ends_with_what_the_create_request_said",
-        (Change("create", "return Seen(Sight.UNREADABLE)", "raise"),),
+        (Change("look", "return Seen(Sight.UNREADABLE)", "raise"),),
     ),
     "forgets what was left open": Mutant(
         f"{UNKNOWN}::test_what_was_left_open_stays_open_when_a_later_request_is_refused",
@@ -207,7 +205,7 @@ BY_STORIES: Final[dict[str, Mutant]] = BY_CHAOS | {
         f"{LISTS}::test_a_list_that_grows_meanwhile_is_read_from_the_start",
         (
             Change(
-                "gaussdb",
+                "lists",
                 "if total not in {None, page.total_count} or",
                 "if",
             ),
@@ -225,21 +223,21 @@ BY_STORIES: Final[dict[str, Mutant]] = BY_CHAOS | {
     ),
     "takes a failed backup for one": Mutant(
         f"{CONFLICTS}::test_this_events_backup_that_failed_is_spent",
-        (Change("create", '"FAILED": Sight.OURS_FAILED', '"FAILED": Sight.OURS'),),
+        (Change("look", '"FAILED": Sight.OURS_FAILED', '"FAILED": Sight.OURS'),),
     ),
     "takes a backup that is being deleted for one": Mutant(
         f"{CONFLICTS}::test_this_events_backup_that_is_being_deleted_makes_the_instance_busy",
-        (Change("create", '"DELETING": Sight.OURS_LEAVING', '"DELETING": Sight.OURS'),),
+        (Change("look", '"DELETING": Sight.OURS_LEAVING', '"DELETING": Sight.OURS'),),
     ),
     "loses a success for want of a job": Mutant(
         f"{CONFLICTS}::test_a_task_list_that_cannot_be_read_is_no_failure",
-        (Change("gaussdb", 'return Job(None, "failed")', "raise"),),
+        (Change("lists", 'return Job(None, "failed")', "raise"),),
     ),
     "guesses between two jobs": Mutant(
         f"{CONFLICTS}::test_two_jobs_equally_near_are_ambiguous",
         (
             Change(
-                "gaussdb",
+                "lists",
                 'return Job(nearest[0]) if len(nearest) == 1 else Job(None, "ambiguous")',
                 "return Job(nearest[0])",
             ),
@@ -249,7 +247,7 @@ BY_STORIES: Final[dict[str, Mutant]] = BY_CHAOS | {
         f"{CONFLICTS}::test_a_job_counts_within_five_minutes",
         (
             Change(
-                "gaussdb",
+                "lists",
                 "JOB_WINDOW: Final = timedelta(minutes=5)",
                 "JOB_WINDOW: Final = timedelta(minutes=9)",
             ),
@@ -257,13 +255,13 @@ BY_STORIES: Final[dict[str, Mutant]] = BY_CHAOS | {
     ),
     "takes every explicit name for its own": Mutant(
         f"{NAMES}::test_an_explicit_name_with_another_description_is_taken",
-        (Change("create", "if not request.explicit:", "if request.name:"),),
+        (Change("look", "if not request.explicit:", "if request.name:"),),
     ),
     "takes another instance's name for its own": Mutant(
         f"{NAMES}::test_a_name_of_another_instance_is_looked_for_in_the_whole_project",
         (
             Change(
-                "create",
+                "look",
                 "if backup.instance_id != request.instance_id:",
                 "if not backup.instance_id:",
             ),
@@ -273,7 +271,7 @@ BY_STORIES: Final[dict[str, Mutant]] = BY_CHAOS | {
         f"{NAMES}::test_zones_and_clocks_that_differ_by_minutes_change_nothing",
         (
             Change(
-                "create",
+                "look",
                 "CLOCK_TOLERANCE: Final = timedelta(minutes=5)",
                 "CLOCK_TOLERANCE: Final = timedelta(0)",
             ),

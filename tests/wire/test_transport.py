@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gaussdb_backup.credentials import WithToken
-from gaussdb_backup.transport import Lost, NoAuth, NotSent, Transport, is_loopback
+from gaussdb_backup.transport import Lost, NotSent, Transport, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -430,7 +430,7 @@ def test_no_password_of_the_machine_is_sent(
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     with Host(answering(OK)) as host:
-        for auth in (NoAuth(), WithToken(TOKEN)):
+        for auth in (None, WithToken(TOKEN)):
             exchange(transport, host.url(host_name), auth=auth)
         assert len(host.requests) == 2
         assert not any(b"authorization" in request.lower() for request in host.requests)

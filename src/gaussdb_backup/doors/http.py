@@ -28,7 +28,6 @@ from gaussdb_backup.replies import Reply
 from gaussdb_backup.times import epoch_time
 
 LARGEST_BODY: Final = 20_000
-LONGEST_SECONDS: Final = 20.0
 
 Signer = Callable[[Mapping[str, str], bytes], str | None]
 

@@ -35,12 +35,6 @@ class HttpRequest(NamedTuple):
     time: JsonValue
 
 
-def is_http(event: Mapping[str, JsonValue]) -> bool:
-    """Whether an event is an HTTP request."""
-    context = mapping(event.get("requestContext"))
-    return isinstance(context.get("http"), dict) or text(event.get("httpMethod")) is not None
-
-
 def read_http(event: Mapping[str, JsonValue], invocation_id: str) -> HttpRequest:
     """The request of an event, in payload 2.0 or 1.0."""
     context = mapping(event.get("requestContext"))

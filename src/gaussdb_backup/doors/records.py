@@ -58,15 +58,6 @@ class SnsNotifications(NamedTuple):
         return {"replies": [cast("JsonValue", outcome.end) for outcome in ended]}
 
 
-def are_from(records: JsonValue, key: str, source: str) -> bool:
-    """Whether these are records, all of one source."""
-    return (
-        isinstance(records, list)
-        and bool(records)
-        and all(mapping(record).get(key) == source for record in records)
-    )
-
-
 def sqs(records: Sequence[JsonValue], default_payload: JsonValue) -> SqsMessages:
     """The messages of a batch.
 
