@@ -1,5 +1,8 @@
 """One HTTP request inside the time that is left, and what became of it.
 
+Of ``requests`` this uses the part that sends. Its sessions would add what we never want: cookies,
+redirects that carry credentials elsewhere, and passwords of a ``.netrc``.
+
 ``requests`` bounds each wait for the network, not their sum: an answer that drips a byte a second
 never times out. So exchanges run in other threads, and one that takes too long is left behind.
 """
@@ -9,7 +12,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import cached_property
-from http.cookiejar import DefaultCookiePolicy
 from ssl import SSLCertVerificationError, SSLContext
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -36,6 +38,11 @@ from gaussdb_backup.answers import Answer
 CONNECT_SECONDS: Final = 5.0
 GRACE_SECONDS: Final = 0.1
 CONNECTIONS: Final = 32
+HEADERS: Final = {
+    "User-Agent": f"gaussdb-backup/{VERSION}",
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+}
 
 
 class NotSent(Exception):
@@ -51,8 +58,7 @@ class Transport:
 
     def __init__(self) -> None:
         self._adapter = _Adapter(pool_connections=4, pool_maxsize=CONNECTIONS)
-        self._direct = _session(self._adapter, trust_env=False)
-        self._outward = _session(self._adapter, trust_env=True)
+        self._environment = requests.Session()
         self._threads = _pool()
 
     def read_authorities(self) -> None:
@@ -85,20 +91,38 @@ class Transport:
         """
         if seconds <= 0:
             raise NotSent("no time is left")
-        session = self._direct if is_loopback(urlsplit(url).hostname) else self._outward
-        request = requests.Request(
-            method, url, headers={**session.headers, **headers}, data=body, auth=auth
-        )
-        future = self._threads.submit(_send, session, request, seconds)
+        request = {
+            "method": method,
+            "url": url,
+            "headers": {**HEADERS, **headers},
+            "data": body,
+            "auth": auth,
+        }
+        future = self._threads.submit(self._send, request, seconds)
         try:
-            response = future.result(seconds + GRACE_SECONDS)
+            return future.result(seconds + GRACE_SECONDS)
         except FutureTimeout as error:
             # a thread that is left behind is lost to its pool, and must not keep others waiting
             self._threads = _pool()
             raise (NotSent if future.cancel() else Lost)("no answer in time") from error
         except (requests.RequestException, HTTPError, OSError) as error:
             raise (NotSent if never_connected(error) else Lost)(type(error).__name__) from error
+
+    def _send(self, request: Mapping[str, Any], seconds: float) -> Answer:
+        prepared = requests.PreparedRequest()
+        prepared.prepare(**request)
+        response = self._adapter.send(
+            prepared,
+            timeout=(min(CONNECT_SECONDS, seconds), seconds),
+            **self._way_to(request["url"]),
+        )
         return Answer(response.status_code, response.headers, response.content)
+
+    def _way_to(self, url: str) -> dict[str, Any]:
+        """The proxies and the bundle of authorities that the environment names for a URL."""
+        if is_loopback(urlsplit(url).hostname):
+            return {"verify": True}
+        return dict(self._environment.merge_environment_settings(url, {}, None, None, None))
 
 
 def is_loopback(host: str | None) -> bool:
@@ -149,25 +173,3 @@ class _Adapter(HTTPAdapter):
 
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="exchange")
-
-
-def _send(
-    session: requests.Session, request: requests.Request, seconds: float
-) -> requests.Response:
-    """``Session.request`` without what we never want: cookies, and passwords of a ``.netrc``."""
-    return session.send(
-        request.prepare(),
-        timeout=(min(CONNECT_SECONDS, seconds), seconds),
-        allow_redirects=False,
-        **session.merge_environment_settings(request.url, {}, None, None, None),
-    )
-
-
-def _session(adapter: HTTPAdapter, *, trust_env: bool) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = trust_env
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers["User-Agent"] = f"gaussdb-backup/{VERSION}"
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session

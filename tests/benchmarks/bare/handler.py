@@ -1,4 +1,7 @@
-"""As little as a function with our packages can do: it reads the secret and sends one POST."""
+"""As little as a function with our packages can do: it imports them and sends one POST.
+
+It does not even define a model, which would cost it another 15 ms of importing.
+"""
 
 import os
 from collections.abc import Mapping
@@ -7,16 +10,10 @@ from typing import Any
 
 import requests
 from aws_lambda_powertools import Logger
-from pydantic import BaseModel
+from pydantic import BaseModel  # noqa: F401 - to import it is all that it is for
 
 logger = Logger()
 session = requests.Session()
-
-
-class Found(BaseModel):
-    """The secrets extension's answer."""
-
-    SecretString: str
 
 
 @cache
@@ -28,7 +25,7 @@ def token() -> str:
         headers={"X-Aws-Parameters-Secrets-Token": os.environ["AWS_SESSION_TOKEN"]},
         timeout=5,
     )
-    return Found.model_validate_json(found.content).SecretString
+    return str(found.json()["SecretString"])
 
 
 def lambda_handler(event: Mapping[str, str], context: Any) -> dict[str, Any]:
