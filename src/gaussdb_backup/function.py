@@ -156,7 +156,8 @@ class BackupFunction:
         if is_callers_fault(error, delivery.trigger):
             self._telemetry.refused(error, fields)
         else:
-            self._telemetry.failed(error, fields, creating=delivery.asks_to_create())
+            shown = {**fields, "action": delivery.action}
+            self._telemetry.failed(error, shown, creating=delivery.action == "create")
 
     def _guarded(self, work: Callable[[], T]) -> T:
         """The last resort: what is unexpected becomes an ``InternalError`` that says nothing."""

@@ -68,10 +68,11 @@ class Delivery(NamedTuple):
     actions: frozenset[str] = frozenset(PAYLOADS)
     fault: BackupError | None = None
 
-    def asks_to_create(self) -> bool:
-        """Whether the payload means a create, as far as it means anything."""
-        action = self.payload.get("action") if isinstance(self.payload, dict) else None
-        return not (isinstance(action, str) and action in PAYLOADS and action != "create")
+    @property
+    def action(self) -> str:
+        """The action that the payload asks for; a create, as long as it names no other."""
+        named = self.payload.get("action") if isinstance(self.payload, dict) else None
+        return named if isinstance(named, str) and named in PAYLOADS else "create"
 
 
 class Create(NamedTuple):

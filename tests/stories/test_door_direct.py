@@ -190,6 +190,26 @@ def test_a_failure_is_raised_by_its_name_in_one_line(
     assert ending.record["error"] == error
 
 
+@pytest.mark.parametrize(
+    ("asked", "action"),
+    [
+        ({}, "create"),
+        ({"action": "create"}, "create"),
+        ({"action": "unknown"}, "create"),
+        ({"action": "status", "name": "unknown"}, "status"),
+        ({"action": "check"}, "check"),
+        ({"action": "verify", "max_age_hours": 24}, "verify"),
+    ],
+)
+def test_a_failure_tells_what_was_asked_for(
+    stage: Stage, asked: dict[str, object], action: str
+) -> None:
+    """The alarm for lost backups looks at this field; a look that failed is no lost backup."""
+    ending = stage.deliver({"instance_id": ELSEWHERE, **asked})
+    assert ending.record["message"] == "backup failed"
+    assert ending.record["action"] == action
+
+
 def test_every_broken_rule_is_told_at_once(stage: Stage) -> None:
     """Whoever repairs a payload does it once."""
     payload = {
