@@ -195,7 +195,7 @@ class Stack:
             "Fn::If": self._if,
             "Fn::Join": lambda parts: parts[0].join(map(str, self._resolve(parts[1]))),
             "Fn::Select": lambda parts: self._resolve(parts[1])[int(parts[0])],
-            "Fn::Split": lambda parts: self._resolve(parts[1]).split(parts[0]),
+            "Fn::Split": self._split,
             "Fn::Sub": self._sub,
         }
         if function not in functions:
@@ -227,6 +227,12 @@ class Stack:
         if parameter["Type"] == "CommaDelimitedList":
             return text.split(",")
         return text
+
+    def _split(self, argument: list[Any]) -> list[str]:
+        text = str(self._resolve(argument[1]))
+        if not text:
+            raise Unresolvable("CloudFormation's reference does not say what nothing is split into")
+        return text.split(argument[0])
 
     def _sub(self, argument: Any) -> str:
         text, variables = (argument, {}) if isinstance(argument, str) else argument
@@ -260,8 +266,7 @@ def parameters_behind(template: Mapping[str, Any], conditions: frozenset[str]) -
     """The parameters that decide whether conditions hold."""
     found: set[str] = set()
     for node in _mappings_in([template["Conditions"][name] for name in conditions]):
-        if "Ref" in node:
-            found.add(node["Ref"])
+        found |= _names_in(node) & template["Parameters"].keys()
         if "Condition" in node:
             found |= parameters_behind(template, frozenset({node["Condition"]}))
     return frozenset(found)
@@ -276,6 +281,11 @@ def _mappings_in(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _resources_named(template: Mapping[str, Any], node: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(_names_in(node) & template["Resources"].keys())
+
+
+def _names_in(node: Mapping[str, Any]) -> set[str]:
+    """The parameters and resources that a Ref, GetAtt or Sub names."""
     names: set[str] = set()
     if "Ref" in node:
         names.add(node["Ref"])
@@ -285,4 +295,4 @@ def _resources_named(template: Mapping[str, Any], node: Mapping[str, Any]) -> fr
     if "Fn::Sub" in node:
         text = node["Fn::Sub"] if isinstance(node["Fn::Sub"], str) else node["Fn::Sub"][0]
         names |= {name.split(".")[0] for name in re.findall(r"\$\{([^!}]+)\}", text)}
-    return frozenset(names & template["Resources"].keys())
+    return names
