@@ -8,8 +8,10 @@ from __future__ import annotations
 import ast
 import io
 import json
+import re
 import zipfile
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -60,6 +62,27 @@ class Deployed:
         path = f"/2015-03-31/functions/{self.name('BackupFunction')}"
         configuration: dict[str, Any] = self.account.rest("lambda", "GET", path)["Configuration"]
         return configuration
+
+    def policies(self, role: str) -> dict[str, Any]:
+        """The policies of a role by name, with logical IDs in place of the names that were made."""
+        place = {"RoleName": self.name(role)}
+        listed = self.account.query("iam", "ListRolePolicies", place)["PolicyNames"]["member"]
+        documents = {}
+        for name in [listed] if isinstance(listed, str) else listed:
+            kept = self.account.query("iam", "GetRolePolicy", {**place, "PolicyName": name})
+            documents[name] = _document(
+                re.sub(rf"{STACK}-(\w+)-[A-Z0-9]{{12}}", r"\1", unquote(kept["PolicyDocument"]))
+                .replace(self.account.number, ACCOUNT)
+                # AWS's own ARN of a log group ends like this, moto's does not
+                .replace("log-group:FunctionLogs", "log-group:FunctionLogs:*")
+            )
+        return documents
+
+
+def _document(text: str) -> Any:
+    """A policy as moto keeps it: Python's text, and None for what is left out, or JSON."""
+    document = ast.literal_eval(text)
+    return {**document, "Statement": [one for one in document["Statement"] if one is not None]}
 
 
 def _empty_archive() -> bytes:
@@ -115,12 +138,22 @@ def test_the_queue_hides_a_message_six_times_as_long_as_the_function_may_take(
 def test_messages_that_fail_again_and_again_reach_their_dead_letter_queue(
     deployed: Deployed,
 ) -> None:
-    """The queue's redrive policy points to the other queue, which keeps them longest."""
+    """The queue's redrive policy points to the other queue."""
     redrive = json.loads(deployed.queue("BackupRequests")["RedrivePolicy"])
-    dead_letters = deployed.queue("RequestDeadLetters")
-    assert redrive["deadLetterTargetArn"] == dead_letters["QueueArn"]
+    assert redrive["deadLetterTargetArn"] == deployed.queue("RequestDeadLetters")["QueueArn"]
     assert int(redrive["maxReceiveCount"]) == 10
-    assert dead_letters["MessageRetentionPeriod"] == str(14 * 24 * 3600)
+
+
+def test_queues_keep_their_messages_for_days(deployed: Deployed) -> None:
+    """Requests over a long weekend, and what was given up as long as SQS can."""
+    day = 24 * 3600
+    names = ("BackupRequests", "DeadLetters", "RequestDeadLetters")
+    kept = {name: int(deployed.queue(name)["MessageRetentionPeriod"]) for name in names}
+    assert kept == {
+        "BackupRequests": 4 * day,
+        "DeadLetters": 14 * day,
+        "RequestDeadLetters": 14 * day,
+    }
 
 
 def test_the_queue_feeds_the_function_and_takes_back_what_failed(deployed: Deployed) -> None:
@@ -171,19 +204,14 @@ def test_the_dashboard_is_there(deployed: Deployed) -> None:
 def test_roles_hold_the_policies_of_the_template(
     deployed: Deployed, template: dict[str, Any]
 ) -> None:
-    """IAM keeps every statement that the template has."""
-    for role, properties in Stack(template, EVERYTHING).of_type("AWS::IAM::Role").items():
-        [policy] = properties["Policies"]
-        kept = deployed.account.query(
-            "iam",
-            "GetRolePolicy",
-            {"RoleName": deployed.name(role), "PolicyName": policy["PolicyName"]},
-        )
-        # moto keeps documents that came by CloudFormation as Python writes them, and what is
-        # left out as None
-        document = ast.literal_eval(kept["PolicyDocument"])
-        said = policy["PolicyDocument"]["Statement"]
-        assert [s["Sid"] for s in document["Statement"] if s] == [s["Sid"] for s in said]
+    """IAM keeps every statement that the template has, whole, and has no policy besides."""
+    stack = Stack(template, EVERYTHING)
+    attached = list(stack.of_type("AWS::IAM::Policy").values())
+    for role, properties in stack.of_type("AWS::IAM::Role").items():
+        policies = properties["Policies"] + [one for one in attached if role in one["Roles"]]
+        assert deployed.policies(role) == {
+            one["PolicyName"]: one["PolicyDocument"] for one in policies
+        }
 
 
 def test_schedules_are_made_as_written(account: AwsAccount, stack: Stack) -> None:
