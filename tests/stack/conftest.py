@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.stack import function_log
 from tests.stack.choices import EVERYTHING
 from tests.stack.cloudformation import Stack
 from tests.stack.translation import translated
@@ -19,3 +20,9 @@ def template() -> dict[str, Any]:
 def stack(template: dict[str, Any]) -> Stack:
     """Everything that the template can make at once, waiting for completion."""
     return Stack(template, EVERYTHING)
+
+
+@pytest.fixture(scope="session")
+def lines() -> dict[str, list[str]]:
+    """What the function writes about events of every outcome, line by line."""
+    return function_log.written()

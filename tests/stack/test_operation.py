@@ -2,264 +2,16 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.cloud.lambda_runtime import FunctionFailed, LambdaRuntime
-from tests.cloud.local_cloud import INSTANCE_ID, LocalCloud
-from tests.stack.choices import EVERYTHING, EVERYTHING_DIRECT, NOTHING, REQUIRED
+from tests.stack.choices import EVERYTHING, EVERYTHING_DIRECT, NOTHING
 from tests.stack.cloudformation import STACK, Stack
-from tests.stack.filter_pattern import selects, value_at
+from tests.stack.function_log import records
 from tests.stack.translation import ROOT
 
 RUNBOOK = ROOT / "docs/runbook.md"
-UNKNOWN_INSTANCE = "0e02b2c3d47948a8b1c2d3e4f5a6b7c8in14"
-
-
-@pytest.fixture
-def stack(template: dict[str, Any]) -> Stack:
-    """Everything that the template can make at once."""
-    return Stack(template, EVERYTHING)
-
-
-def alarm(stack: Stack, name: str) -> dict[str, Any]:
-    """An alarm by the name that an operator sees, without the stack's."""
-    alarms = stack.of_type("AWS::CloudWatch::Alarm").values()
-    [found] = [a for a in alarms if a["AlarmName"] == f"{STACK}-{name}"]
-    return found
-
-
-# ---------------------------------------------------------------- alarms
-
-
-def test_every_alarm_says_what_to_do_and_where_to_read_on(template: dict[str, Any]) -> None:
-    """Its description is a sentence or two and ends in a link to the runbook's own section."""
-    chosen = {**EVERYTHING, "RunbookUrl": "https://wiki.example.com/backups"}
-    for made in Stack(template, chosen).of_type("AWS::CloudWatch::Alarm").values():
-        name = made["AlarmName"].removeprefix(f"{STACK}-")
-        sentences, _, link = made["AlarmDescription"].rpartition(" ")
-        assert link == f"https://wiki.example.com/backups#{name}"
-        assert len(sentences.split()) >= 10
-        assert len(made["AlarmDescription"]) <= 1024
-        assert "${" not in sentences
-
-
-def test_every_alarm_has_its_section_with_cause_and_cure(stack: Stack) -> None:
-    """The runbook has a heading for each alarm and for no other, under "Alarms"."""
-    names = {
-        made["AlarmName"].removeprefix(f"{STACK}-")
-        for made in stack.of_type("AWS::CloudWatch::Alarm").values()
-    }
-    text = RUNBOOK.read_text(encoding="utf-8")
-    [alarms] = re.findall(r"^## Alarms\n(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL)
-    sections = dict(re.findall(r"^### (\S+)\n(.*?)(?=^### |\Z)", alarms, re.MULTILINE | re.DOTALL))
-    assert sections.keys() == names
-    for name, section in sections.items():
-        assert "**Cause.**" in section, name
-        assert "**Cure.**" in section, name
-
-
-def test_every_alarm_and_its_end_are_told(stack: Stack) -> None:
-    """Both go to the topic."""
-    for made in stack.of_type("AWS::CloudWatch::Alarm").values():
-        assert made["AlarmActions"] == made["OKActions"] == [stack.answer("AlarmTopic", "")]
-
-
-def test_silence_sets_off_an_alarm(stack: Stack) -> None:
-    """No accepted backup for so many hours, and no data at all, is the fault itself."""
-    made = alarm(stack, "no-backup-accepted")
-    assert (made["Namespace"], made["MetricName"]) == ("GaussDBBackup", "BackupAccepted")
-    assert made["Dimensions"] == [{"Name": "service", "Value": STACK}]
-    assert made["TreatMissingData"] == "breaching"
-    assert (made["Period"], made["EvaluationPeriods"]) == (3600, "26")
-    assert (made["Statistic"], made["Threshold"]) == ("Sum", 1)
-    assert made["ComparisonOperator"] == "LessThanThreshold"
-
-
-@pytest.mark.parametrize(
-    ("name", "metric", "missing"),
-    [
-        ("backup-failed", "GaussDBBackup/FailedForGood", "notBreaching"),
-        ("backups-keep-failing", "GaussDBBackup/BackupFailed", "notBreaching"),
-        ("backup-stale", "GaussDBBackup/StaleBackups", "notBreaching"),
-        ("backup-age", "GaussDBBackup/OldestBackupAgeHours", "breaching"),
-        ("dead-letters", "AWS/SQS/ApproximateNumberOfMessagesVisible", "notBreaching"),
-        ("request-dead-letters", "AWS/SQS/ApproximateNumberOfMessagesVisible", "notBreaching"),
-        ("function-crashed", f"GaussDBBackup/FunctionCrashes-{STACK}", "notBreaching"),
-        ("throttled", "AWS/Lambda/Throttles", "notBreaching"),
-    ],
-)
-def test_alarms_watch_these_metrics(stack: Stack, name: str, metric: str, missing: str) -> None:
-    """One occurrence is enough for those that count, and no data is good news for them."""
-    made = alarm(stack, name)
-    assert f"{made['Namespace']}/{made['MetricName']}" == metric
-    assert made["TreatMissingData"] == missing
-
-
-def test_a_scheduled_run_that_does_not_succeed_sets_off_an_alarm(stack: Stack) -> None:
-    """Whether it failed, ran out of time or was stopped."""
-    metrics = alarm(stack, "fleet-failed")["Metrics"]
-    counted = {
-        m["Id"]: m["MetricStat"]["Metric"]["MetricName"] for m in metrics if "MetricStat" in m
-    }
-    assert counted == {
-        "failed": "ExecutionsFailed",
-        "timed_out": "ExecutionsTimedOut",
-        "aborted": "ExecutionsAborted",
-    }
-    [shown] = [m for m in metrics if m.get("ReturnData", True)]
-    assert set(shown["Expression"].split(" + ")) == counted.keys()
-
-
-def test_dead_letters_of_every_kind_are_watched(stack: Stack) -> None:
-    """Each queue that nobody reads has its alarm."""
-    read = {
-        mapping["EventSourceArn"]
-        for mapping in stack.of_type("AWS::Lambda::EventSourceMapping").values()
-    }
-    unread = {
-        name for name in stack.of_type("AWS::SQS::Queue") if stack.answer(name, "Arn") not in read
-    }
-    watched = {
-        made["Dimensions"][0]["Value"]
-        for made in stack.of_type("AWS::CloudWatch::Alarm").values()
-        if made.get("Namespace") == "AWS/SQS"
-    }
-    assert watched == unread
-
-
-def test_no_window_is_longer_than_cloudwatch_allows(template: dict[str, Any]) -> None:
-    """A week for periods of an hour and more, else a day, with the greatest values allowed."""
-    hours = template["Parameters"]["NoBackupHours"]["MaxValue"]
-    chosen = {**EVERYTHING, "NoBackupHours": str(hours), "FreshnessHours": "24"}
-    for made in Stack(template, chosen).of_type("AWS::CloudWatch::Alarm").values():
-        periods = [made["Period"]] if "Period" in made else [300]
-        longest = 7 * 86_400 if periods[0] >= 3600 else 86_400
-        assert periods[0] * int(made["EvaluationPeriods"]) <= longest, made["AlarmName"]
-
-
-# ---------------------------------------------------------------- what the log says
-
-
-@pytest.fixture(scope="module")
-def lines() -> dict[str, list[str]]:
-    """What the function writes about events of every outcome, line by line."""
-    create = {"instance_id": INSTANCE_ID, "idempotency_key": "pipeline-7"}
-    events: dict[str, dict[str, Any]] = {
-        "accepted": create,
-        "unknown instance": {"instance_id": UNKNOWN_INSTANCE},
-        "refused payload": {"instance_id": INSTANCE_ID, "nonsense": 1},
-        "fresh": {"action": "verify", "instance_id": INSTANCE_ID, "max_age_hours": 36},
-        "stale": {"action": "verify", "instance_id": INSTANCE_ID, "max_age_hours": 1},
-        "never": {"action": "verify", "instance_id": UNKNOWN_INSTANCE, "max_age_hours": 1},
-    }
-    written: dict[str, list[str]] = {}
-    with LocalCloud() as cloud:
-        cloud.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=5))
-        environment = {**cloud.environment(), "POWERTOOLS_SERVICE_NAME": STACK}
-        with LambdaRuntime(environment) as function:
-            for name, event in events.items():
-                before = len(function.lines())
-                try:
-                    function.invoke(event)
-                except FunctionFailed as error:
-                    written[f"{name}: {error.error_type}"] = function.lines()[before:]
-                else:
-                    written[name] = function.lines()[before:]
-    return written
-
-
-def records(lines: list[str], message: str) -> list[dict[str, Any]]:
-    """The lines with one message, parsed."""
-    parsed = [json.loads(line) for line in lines if line.startswith("{")]
-    return [record for record in parsed if record.get("message") == message]
-
-
-def counted(stack: Stack, metric_filter: str, lines: list[str]) -> int:
-    """How many lines a metric filter counts."""
-    pattern = stack.properties(metric_filter)["FilterPattern"]
-    return sum(selects(pattern, line) for line in lines)
-
-
-@pytest.mark.parametrize(
-    ("outcome", "failed_for_good", "stale", "ages"),
-    [
-        ("accepted", 0, 0, 0),
-        ("unknown instance: InstanceNotFound", 1, 0, 0),
-        ("refused payload: InvalidRequest", 1, 0, 0),
-        ("fresh", 0, 0, 1),
-        ("stale: BackupStale", 0, 1, 1),
-        ("never: BackupStale", 0, 1, 0),
-    ],
-)
-def test_log_metrics_count_the_functions_own_lines(
-    stack: Stack,
-    lines: dict[str, list[str]],
-    outcome: str,
-    failed_for_good: int,
-    stale: int,
-    ages: int,
-) -> None:
-    """A failure for good, a stale backup and an age are seen where they are, and nowhere else."""
-    written = lines[outcome]
-    assert counted(stack, "FailedForGoodCount", written) == failed_for_good
-    assert counted(stack, "StaleCount", written) == stale
-    assert counted(stack, "OldestAge", written) == ages
-    assert counted(stack, "CrashCount", written) == 0
-
-
-def test_the_oldest_age_is_read_from_the_metric_itself(
-    stack: Stack, lines: dict[str, list[str]]
-) -> None:
-    """The selector finds the hours and the service in the line that Powertools writes."""
-    properties = stack.properties("OldestAge")
-    [metric] = properties["MetricTransformations"]
-    [line] = [li for li in lines["fresh"] if selects(properties["FilterPattern"], li)]
-    record = json.loads(line)
-    assert value_at(metric["MetricValue"], record) == pytest.approx(5, abs=0.1)
-    for dimension in metric["Dimensions"]:
-        assert value_at(dimension["Value"], record) == STACK
-
-
-@pytest.mark.parametrize(
-    ("line", "crashes"),
-    [
-        ({"type": "platform.report", "record": {"status": "success"}}, 0),
-        ({"type": "platform.report", "record": {"status": "timeout"}}, 1),
-        (
-            {
-                "type": "platform.report",
-                "record": {"status": "error", "errorType": "Runtime.ExitError"},
-            },
-            1,
-        ),
-        (
-            {"type": "platform.report", "record": {"status": "error", "errorType": "InstanceBusy"}},
-            0,
-        ),
-        ({"type": "platform.initReport", "record": {"status": "timeout"}}, 1),
-        ({"type": "platform.start", "record": {}}, 0),
-    ],
-)
-def test_a_killed_function_is_counted_from_lambdas_own_lines(
-    stack: Stack, line: dict[str, Any], crashes: int
-) -> None:
-    """Timeouts, memory and failed starts count; an error that the function raises does not."""
-    assert counted(stack, "CrashCount", [json.dumps(line)]) == crashes
-
-
-def test_a_caller_over_http_wakes_nobody(stack: Stack) -> None:
-    """Except where the credentials are refused, which no caller can mend."""
-    line = {"message": "backup failed", "retryable": False, "trigger": "http", "service": STACK}
-    pattern = stack.properties("FailedForGoodCount")["FilterPattern"]
-    assert not selects(pattern, json.dumps({**line, "error": "NameTaken"}))
-    assert selects(pattern, json.dumps({**line, "error": "CredentialsRejected"}))
-    assert not selects(
-        pattern, json.dumps({**line, "trigger": "direct", "retryable": True, "error": "Throttled"})
-    )
-
 
 # ---------------------------------------------------------------- dashboard and queries
 
@@ -363,21 +115,6 @@ def test_saved_queries_answer_the_usual_questions(
     assert "by error, error_code" in by_name["failures by code"]["QueryString"]
 
 
-def test_a_stack_of_its_own_name_keeps_its_own_numbers(template: dict[str, Any]) -> None:
-    """The function's metrics carry the stack's name, which the alarms ask for."""
-    function = Stack(template, REQUIRED).properties("BackupFunction")
-    assert function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == STACK
-    assert function["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] == "GaussDBBackup"
-
-
-def test_logs_can_have_a_key_of_ones_own(stack: Stack, template: dict[str, Any]) -> None:
-    """Every log group is encrypted with it if it is named, and has none otherwise."""
-    for group in stack.of_type("AWS::Logs::LogGroup").values():
-        assert group["KmsKeyId"] == EVERYTHING["LogsKmsKeyArn"]
-    for group in Stack(template, REQUIRED).of_type("AWS::Logs::LogGroup").values():
-        assert "KmsKeyId" not in group
-
-
 # ---------------------------------------------------------------- runbook
 
 
@@ -397,6 +134,21 @@ def test_the_runbook_covers_what_an_operator_does() -> None:
         "Five minutes against the live service",
         "Costs",
     ]
+
+
+def test_every_alarm_has_its_section_with_cause_and_cure(stack: Stack) -> None:
+    """The runbook has a heading for each alarm and for no other, under "Alarms"."""
+    names = {
+        made["AlarmName"].removeprefix(f"{STACK}-")
+        for made in stack.of_type("AWS::CloudWatch::Alarm").values()
+    }
+    text = RUNBOOK.read_text(encoding="utf-8")
+    [alarms] = re.findall(r"^## Alarms\n(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL)
+    sections = dict(re.findall(r"^### (\S+)\n(.*?)(?=^### |\Z)", alarms, re.MULTILINE | re.DOTALL))
+    assert sections.keys() == names
+    for name, section in sections.items():
+        assert "**Cause.**" in section, name
+        assert "**Cure.**" in section, name
 
 
 def test_links_within_the_runbook_lead_somewhere() -> None:
