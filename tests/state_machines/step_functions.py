@@ -180,6 +180,22 @@ class StepFunctions(ThreadingHTTPServer):
             time.sleep(0.05)
         raise AssertionError(f"{name} does not end")
 
+    def entered(self, execution: Mapping[str, Any]) -> list[str]:
+        """The states that an execution went into, again for each time; not those of its children.
+
+        Args:
+            execution: what `run` said of it.
+        """
+        names: list[str] = []
+        asked = {"executionArn": execution["executionArn"], "maxResults": 1000}
+        while True:
+            page = self.call("states", "AWSStepFunctions.GetExecutionHistory", asked)
+            details = (event.get("stateEnteredEventDetails") for event in page["events"])
+            names += [detail["name"] for detail in details if detail]
+            if "nextToken" not in page:
+                return names
+            asked["nextToken"] = page["nextToken"]
+
     def told(self) -> list[dict[str, Any]]:
         """What has come over the event bus since the last look, as a rule's target gets it."""
         events: list[dict[str, Any]] = []
