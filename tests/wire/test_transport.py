@@ -542,6 +542,37 @@ def test_a_bundle_can_add_a_company_s_own_authority(
     assert exchange(transport, tls_host.url(OUTWARD, "https")).status == 200
 
 
+@pytest.fixture
+def trusting(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Transport:
+    """A transport whose authorities are that certificate alone, and lie in a file that is gone."""
+    bundle = tmp_path / "authorities.pem"
+    bundle.write_bytes(certificate.path.read_bytes())
+    monkeypatch.setattr("gaussdb_backup.transport.DEFAULT_CA_BUNDLE_PATH", str(bundle))
+    transport = Transport()
+    transport.read_authorities()
+    bundle.unlink()
+    return transport
+
+
+def test_the_authorities_are_read_once_for_all_connections(
+    trusting: Transport, certificate: Certificate
+) -> None:
+    """Whoever they vouch for is spoken to, on as many connections as it takes."""
+    with Host(ending(OK), certificate.context()) as host:
+        for host_name in ("127.0.0.1", "localhost", OUTWARD, OUTWARD):
+            assert exchange(trusting, host.url(host_name, "https")).status == 200
+        assert host.connections == 4
+
+
+def test_a_certificate_of_another_host_gets_no_request(trusting: Transport, tls_host: Host) -> None:
+    """An authority vouches for names: this one is the same machine, and none of them."""
+    with pytest.raises(NotSent):
+        exchange(trusting, tls_host.url("127.0.1", "https"))
+    assert tls_host.requests == []
+
+
 def test_a_server_that_speaks_no_tls_gets_no_request(transport: Transport) -> None:
     """Nor is it spoken to without."""
     with Host(ending(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as host:
