@@ -119,6 +119,7 @@ class LambdaRuntime:
         self._one_at_a_time = threading.Lock()
         self._resources = contextlib.ExitStack()
         self._log = Path()
+        self._emulator_process = 0
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -173,6 +174,11 @@ class LambdaRuntime:
         """How long each initialisation of the function has taken."""
         return [float(found[1]) for line in self._read() if (found := _INIT_REPORT.search(line))]
 
+    def function_process(self) -> int:
+        """The ID of the process in which the function runs, once it was invoked."""
+        [process] = _children(self._emulator_process)
+        return process
+
     def _read(self) -> list[str]:
         return self._log.read_text(encoding="utf-8", errors="replace").splitlines()
 
@@ -201,6 +207,7 @@ class LambdaRuntime:
                 process = attempt.enter_context(self._emulator(port, runtime_port))
                 if _listens(port, process):
                     resources.push(attempt.pop_all())
+                    self._emulator_process = process.pid
                     return port
         raise RuntimeError(f"the emulator did not start: {self._read()[-1:]}")
 
@@ -231,6 +238,15 @@ class LambdaRuntime:
                 process.wait(_STOP_SECONDS)
             process.kill()
             process.wait()
+
+
+def _children(parent: int) -> Iterator[int]:
+    """The processes that a process has started; others come and go while one looks at them."""
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            _, _, fields = status.read_text(errors="replace").rpartition(") ")
+            if int(fields.split()[1]) == parent:
+                yield int(status.parent.name)
 
 
 def _free_ports() -> tuple[int, int]:

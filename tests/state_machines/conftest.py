@@ -6,7 +6,6 @@ import os
 import signal
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -60,13 +59,7 @@ class Stage:
 
     def kill_function(self) -> None:
         """Kills the function's process, as Lambda does where it needs more memory than it has."""
-        [function] = [
-            pid
-            for pid in _descendants(os.getpid())
-            if b"awslambdaric" in (arguments := Path(f"/proc/{pid}/cmdline").read_bytes())
-            and b"emulator" not in arguments
-        ]
-        os.kill(function, signal.SIGKILL)
+        os.kill(self.runtime.function_process(), signal.SIGKILL)
 
     def backups_of(self, instance_id: str) -> list[Backup]:
         """What the cloud keeps of an instance."""
@@ -124,13 +117,6 @@ def _backup_machine(limit: int = 30, wait: float = 0, busy_retries: int = 5) -> 
         BackupTimeLimitSeconds=limit,
     )
     return in_a_hurry(machine, wait)
-
-
-def _descendants(parent: int) -> Iterator[int]:
-    for task in Path(f"/proc/{parent}/task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
-            yield child
-            yield from _descendants(child)
 
 
 @pytest.fixture(scope="module")

@@ -196,6 +196,13 @@ def alive(*processes: int) -> list[int]:
     return [process for process in processes if state(process) not in {"gone", "Z", "X"}]
 
 
+def test_the_function_s_process_is_known(code: Path) -> None:
+    """So that a test may kill it, or see how much memory it takes."""
+    with toy(code) as function:
+        own, _ = function.invoke("process")
+        assert function.function_process() == own
+
+
 def test_nothing_is_left_behind(code: Path) -> None:
     """Emulator and function end with the `with` block."""
     with toy(code) as function:
