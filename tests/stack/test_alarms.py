@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SERVICE = (f"service={STACK}",)
-FLEET = (f"StateMachineArn=arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:FleetStateMachine",)
+MACHINE = f"StateMachineArn=arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:"
+FLEET = (f"{MACHINE}FleetStateMachine",)
+FRESHNESS = (f"{MACHINE}FreshnessStateMachine",)
 SQS_DEPTH = "AWS/SQS/ApproximateNumberOfMessagesVisible"
 RUNS = "AWS/States/Executions"
 OURS = "GaussDBBackup/"
@@ -32,6 +34,9 @@ WATCHED = {
     "fleet-failed": Watch(
         f"{RUNS}Failed + {RUNS}TimedOut + {RUNS}Aborted",
         *(FLEET, "Sum", 300, "1 of 1", ">= 1", "notBreaching"),
+    ),
+    "freshness-check-failed": Watch(
+        f"{RUNS}Failed", FRESHNESS, "Sum", 3600, "1 of 7", ">= 1", "notBreaching"
     ),
     "backup-stale": Watch(
         f"{OURS}StaleBackups", SERVICE, "Sum", 3600, "1 of 7", ">= 1", "notBreaching"
@@ -68,6 +73,8 @@ def test_alarms_watch_exactly_this(stack: Stack) -> None:
     [
         ({"NoBackupHours": "2"}, "no-backup-accepted", "2 of 2", "< 1"),
         ({"NoBackupHours": "168"}, "no-backup-accepted", "168 of 168", "< 1"),
+        ({"FreshnessHours": "1"}, "freshness-check-failed", "1 of 2", ">= 1"),
+        ({"FreshnessHours": "24"}, "freshness-check-failed", "1 of 25", ">= 1"),
         ({"FreshnessHours": "1"}, "backup-stale", "1 of 2", ">= 1"),
         ({"FreshnessHours": "6"}, "backup-stale", "1 of 7", ">= 1"),
         ({"FreshnessHours": "12"}, "backup-stale", "1 of 13", ">= 1"),

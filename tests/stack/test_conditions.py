@@ -56,6 +56,7 @@ FRESHNESS = {
     *TIMERS,
     "BackupAgeAlarm",
     "BackupStaleAlarm",
+    "FreshnessCheckFailedAlarm",
     "FreshnessStateMachine",
     "FreshnessStateMachineRole",
     "FreshnessTimer",

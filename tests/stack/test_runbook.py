@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -225,3 +226,24 @@ def test_letters_are_read_as_they_were_written(stack: Stack, tmp_path: Any) -> N
         assert json.loads(body) == event
         assert json.loads(keyed) == {**json.loads(body), "idempotency_key": f"id-{n}"}
         assert handle == f"handle-{n}"
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="operators have jq, this machine has not")
+def test_a_run_that_failed_is_started_again_as_it_was(stack: Stack) -> None:
+    """With its own input and key, but for the instances: so what was made is found."""
+    given = fired(stack.properties("FleetSchedule"))
+    [block] = re.findall(r"```sh\n(EXECUTION=.*?)```", RUNBOOK, re.DOTALL)
+    [again] = re.findall(r"^AGAIN=.*?\)$", block, re.MULTILINE | re.DOTALL)
+    done = subprocess.run(
+        ["sh", "-euc", f'{again}\nprintf "%s" "$AGAIN"'],  # noqa: S607 - the operator's own
+        env={"PATH": os.environ["PATH"], "INPUT": json.dumps(given), "KEY": "night-1"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert json.loads(done.stdout) == {
+        **given,
+        "instances": ["ID", "ID"],
+        "list": None,
+        "idempotency_key": "night-1",
+    }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,19 +13,13 @@ import pytest
 
 from tests.cloud.lambda_runtime import FunctionTimedOut, LambdaRuntime
 from tests.cloud.local_cloud import LocalCloud
-from tests.state_machines.step_functions import (
-    BUCKET,
-    EVENT_BUS,
-    FUNCTION_ARN,
-    LambdaThrottled,
-    StepFunctions,
-    as_moto_can_run_it,
-    definition,
-    in_a_hurry,
-)
+from tests.state_machines.definitions import backup_machine, fleet_machine, freshness_machine
+from tests.state_machines.pipeline import Pipeline, new_pipeline
+from tests.state_machines.step_functions import LambdaThrottled, StepFunctions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.cloud.emulator import Backup, Emulator
 
@@ -36,19 +31,22 @@ class Stage:
     """Where state machines run: each test's own machines on surroundings that all share.
 
     Attributes:
+        asked: what the function was asked for since the test began.
         timeouts: how often the function's reply is lost to Lambda's timeout, its work done.
-        throttles: how often Lambda refuses to ask how a backup is.
+        throttles: how often Lambda refuses to start the function, where it only looks.
     """
 
     cloud: Emulator
     runtime: LambdaRuntime
     step_functions: StepFunctions
+    asked: list[Any] = field(default_factory=list)
     timeouts: int = 0
     throttles: int = 0
 
     def invoke(self, event: Any) -> Any:
         """Invokes the function as Lambda does, with the troubles that a test orders."""
-        if self.throttles and event.get("action") == "status":
+        self.asked.append(event)
+        if self.throttles and event.get("action") in {"status", "verify"}:
             self.throttles -= 1
             raise LambdaThrottled
         reply = self.runtime.invoke(event)
@@ -65,58 +63,44 @@ class Stage:
         """What the cloud keeps of an instance."""
         return [backup for backup in self.cloud.backups if backup.instance_id == instance_id]
 
-    def deploy(self, *, limit: int = 30, wait: float = 0, busy_retries: int = 5) -> str:
-        """Creates the machine of one backup and returns its ARN.
+    def deploy(self, **how: int) -> str:
+        """Creates the machine of one backup, made like this, and returns its ARN."""
+        return self._created(backup_machine(**how))
 
-        Args:
-            limit: seconds until a backup is given up.
-            wait: seconds between two looks at it.
-            busy_retries: how often a busy instance is asked again.
-        """
-        machine = _backup_machine(limit, wait, busy_retries)
-        return self.step_functions.create(f"backup-{next(_NUMBERS)}", machine)
+    def start(self, machine: Any, given: object) -> str:
+        """Starts a machine and returns the ARN of its execution."""
+        name = f"execution-{next(_NUMBERS)}"
+        return self.step_functions.start(self._created(machine), name, given)
 
-    def backup(self, given: Mapping[str, object], **deployed: int) -> dict[str, Any]:
-        """Runs the machine of one backup, deployed like this, to its end."""
-        return self._run(self.deploy(**deployed), given)
+    def run(self, machine: Any, given: object) -> dict[str, Any]:
+        """Runs a machine to its end."""
+        return self.step_functions.ended(self.start(machine, given))
 
-    def fleet(self, given: Mapping[str, object], *, tolerated: int = 20) -> dict[str, Any]:
-        """Runs the machine of a fleet to its end.
+    def run_from(self, state: str, machine: Any, given: object) -> dict[str, Any]:
+        """Runs what follows from one of a machine's states to the end."""
+        return self.run({"StartAt": state, "States": machine["States"]}, given)
 
-        Args:
-            given: its input.
-            tolerated: the share of failures in per cent that the run puts up with.
-        """
-        fleet = definition(
-            "fleet",
-            BackupStateMachineArn="arn:aws:states:us-east-1:123456789012:stateMachine:backup",
-            EventBusName=EVENT_BUS,
-            FleetConcurrency=4,
-            ToleratedFailurePercentage=tolerated,
-        )
-        machine = as_moto_can_run_it(in_a_hurry(fleet), _backup_machine(), BUCKET)
-        return self._run(self.step_functions.create(f"fleet-{next(_NUMBERS)}", machine), given)
+    def backup(self, given: object, **how: int) -> dict[str, Any]:
+        """Runs the machine of one backup, made like this, to its end."""
+        return self.run(backup_machine(**how), given)
 
-    def freshness(self, given: Mapping[str, object]) -> dict[str, Any]:
+    def fleet(self, given: object, **how: Any) -> dict[str, Any]:
+        """Runs the machine of a fleet, made like this, to its end."""
+        return self.run(fleet_machine(**how), given)
+
+    def freshness(self, given: object) -> dict[str, Any]:
         """Runs the machine that looks at the age of backups to its end."""
-        machine = in_a_hurry(definition("freshness", BackupFunctionArn=FUNCTION_ARN))
-        listed = machine["States"]["Verify a list in S3"]["ItemProcessor"]
-        listed["ProcessorConfig"]["ExecutionType"] = "STANDARD"  # moto has no express ones in maps
-        return self._run(self.step_functions.create(f"freshness-{next(_NUMBERS)}", machine), given)
+        return self.run(freshness_machine(), given)
 
-    def _run(self, arn: str, given: Mapping[str, object]) -> dict[str, Any]:
-        return self.step_functions.run(arn, f"execution-{next(_NUMBERS)}", given)
+    def outcome_of(self, execution: dict[str, Any]) -> Any:
+        """What a pipeline learns of a backup's execution, which is what the event bus hears."""
+        told = json.loads(execution.get("output") or execution["cause"])
+        assert [event["detail"] for event in self.step_functions.told()] == [told]
+        assert execution.get("error", "completed") == told["outcome"]
+        return told
 
-
-def _backup_machine(limit: int = 30, wait: float = 0, busy_retries: int = 5) -> Any:
-    machine = definition(
-        "backup",
-        BackupFunctionArn=FUNCTION_ARN,
-        EventBusName=EVENT_BUS,
-        BusyRetries=busy_retries,
-        BackupTimeLimitSeconds=limit,
-    )
-    return in_a_hurry(machine, wait)
+    def _created(self, machine: Any) -> str:
+        return self.step_functions.create(f"machine-{next(_NUMBERS)}", machine)
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +123,17 @@ def surroundings() -> Iterator[Stage]:
 def stage(surroundings: Stage) -> Stage:
     """The surroundings as one test finds them: no trouble, backups take a moment."""
     surroundings.timeouts = surroundings.throttles = 0
-    surroundings.cloud.backup_seconds = 0.2
+    surroundings.asked.clear()
+    surroundings.cloud.backup_seconds = 0.05
+    surroundings.cloud.list_lag = 0.0
+    surroundings.cloud.faults.clear()
+    surroundings.step_functions.bus_troubles = 0
+    surroundings.step_functions.invoke = surroundings.invoke
     surroundings.step_functions.told()
     return surroundings
+
+
+@pytest.fixture
+def pipeline(stage: Stage, tmp_path: Path) -> Pipeline:
+    """One run of a pipeline, like no other."""
+    return new_pipeline(stage, tmp_path, f"shop/api #{os.urandom(4).hex()}")

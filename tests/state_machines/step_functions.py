@@ -7,11 +7,9 @@ the function to the Lambda emulator, and everything else back to moto.
 from __future__ import annotations
 
 import json
-import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import requests
@@ -20,104 +18,20 @@ from moto.server import ThreadedMotoServer
 from tests.cloud.lambda_runtime import FunctionFailed, FunctionTimedOut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-DEFINITIONS: Final = Path(__file__).resolve().parents[2] / "src/state_machines"
 FUNCTION_ARN: Final = "arn:aws:lambda:us-east-1:123456789012:function:BackupFunction"
 EVENT_BUS: Final = "backups"
 BUCKET: Final = "our-lists"
+# the cause that Step Functions gives for the error Lambda.Unknown
+NO_ERROR_TYPE: Final = (
+    "The cause could not be determined because Lambda did not return an error type. Returned "
+    'payload: {{"errorMessage":"2026-11-24T03:15:00.000Z one {}"}}'
+)
 _ROLE: Final = "arn:aws:iam::123456789012:role/state-machine"
 _PATIENCE_SECONDS: Final = 60
 _INVOKE: Final = "/2015-03-31/functions/"
-
-
-def definition(name: str, **substitutions: str | float) -> Any:
-    """A definition as the stack deploys it.
-
-    Args:
-        name: the file's name, without its ending.
-        substitutions: what the template fills in.
-    """
-    text = (DEFINITIONS / f"{name}.asl.json").read_text(encoding="utf-8")
-    return json.loads(re.sub(r"\$\{(\w+)\}", lambda found: str(substitutions[found[1]]), text))
-
-
-def in_a_hurry(part: Any, wait: float = 0) -> Any:
-    """A definition with waits that a test can bear: retries come after a second.
-
-    Args:
-        part: the definition.
-        wait: the seconds of the first wait and all others.
-    """
-    if isinstance(part, list):
-        return [in_a_hurry(one, wait) for one in part]
-    if not isinstance(part, dict):
-        return part
-    shown = {name: in_a_hurry(value, wait) for name, value in part.items()}
-    if "IntervalSeconds" in shown:
-        shown |= {"IntervalSeconds": 1, "BackoffRate": 1.0}
-        shown.pop("MaxDelaySeconds", None)
-        shown.pop("JitterStrategy", None)
-    if shown.keys() == {"seconds", "waited"} and isinstance(shown["seconds"], int):
-        shown = {"seconds": wait, "waited": wait}
-    if shown.get("Next") == "Wait as long again":
-        shown["NumericGreaterThanEquals"] = wait
-    return shown
-
-
-def as_moto_can_run_it(fleet: Any, backup: Any, report_bucket: str = "") -> Any:
-    """The fleet's definition with what moto cannot do said in another way.
-
-    moto hands its own client the parameters' names in the wrong case, so that it can start no
-    execution from within one. A branch in the execution's place takes the same input and runs the
-    same states; what is caught is told as Step Functions tells of an execution that failed. For
-    the same reason the count of a list in S3 is asked for in the names that moto's client takes,
-    and the bucket of the report is given as it is, since moto looks for it in the results. Whole
-    percents it does not read at all.
-    """
-    states = fleet["States"]
-    listed = states["Back up a list in S3"]
-    listed["ToleratedFailurePercentage"] = float(listed["ToleratedFailurePercentage"])
-    _run_inside(states["Back up a list"]["ItemProcessor"]["States"], backup)
-    _run_inside(listed["ItemProcessor"]["States"], backup)
-    del listed["ResultWriter"]["Parameters"]["Bucket.$"]
-    listed["ResultWriter"]["Parameters"]["Bucket"] = report_bucket
-    count = states["Count the list in S3"]
-    count["Parameters"] = {"mapRunArn.$": count["Parameters"]["MapRunArn.$"]}
-    count["ResultSelector"] = {
-        name: re.sub(r"\.([A-Z])(?!\w+\()", lambda found: f".{found[1].lower()}", path)
-        for name, path in count["ResultSelector"].items()
-    }
-    return fleet
-
-
-def _run_inside(states: dict[str, Any], backup: Any) -> None:
-    """Puts a branch in the place of the one state that starts an execution."""
-    [name] = [one for one, state in states.items() if "startExecution" in state.get("Resource", "")]
-    started = states[name]
-    states[name] = {
-        "Type": "Parallel",
-        "Parameters": started["Parameters"]["Input"],
-        "Branches": [backup],
-        "ResultSelector": {
-            field: path.replace("$.Output", "$[0]")
-            for field, path in started["ResultSelector"].items()
-        },
-        **{field: started[field] for field in ("ResultPath", "Next", "End") if field in started},
-    }
-    if "Catch" in started:
-        states[name]["Catch"] = [
-            {"ErrorEquals": ["States.ALL"], "ResultPath": "$.ended", "Next": "Describe"}
-        ]
-        states["Describe"] = {
-            "Type": "Pass",
-            "Parameters": {
-                "Error": "States.TaskFailed",
-                "Cause.$": "States.JsonToString($.ended)",
-            },
-            "ResultPath": "$.failure",
-            "Next": started["Catch"][0]["Next"],
-        }
+_PUT_EVENTS: Final = "AWSEvents.PutEvents"
 
 
 class LambdaThrottled(Exception):
@@ -129,6 +43,10 @@ class StepFunctions(ThreadingHTTPServer):
 
     Args:
         invoke: invokes the function.
+
+    Attributes:
+        bus_troubles: how often the event bus takes nothing.
+        unsigned: what was asked for without a signature.
     """
 
     daemon_threads = True
@@ -136,6 +54,9 @@ class StepFunctions(ThreadingHTTPServer):
     def __init__(self, invoke: Callable[[Any], Any]) -> None:
         super().__init__(("127.0.0.1", 0), _Exchange)
         self.invoke = invoke
+        self.bus_troubles = 0
+        self.unsigned: list[str] = []
+        self._one_at_a_time = threading.Lock()
         self._moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
 
@@ -155,6 +76,12 @@ class StepFunctions(ThreadingHTTPServer):
         self._configure(execute=False)
         self._moto.stop()
 
+    def refuses_events(self) -> bool:
+        """Whether the event bus is out of order once more."""
+        with self._one_at_a_time:
+            self.bus_troubles -= (refuses := self.bus_troubles > 0)
+            return refuses
+
     def create(self, name: str, machine: Any) -> str:
         """Creates a state machine and returns its ARN."""
         made = self.call(
@@ -164,21 +91,29 @@ class StepFunctions(ThreadingHTTPServer):
         )
         return str(made["stateMachineArn"])
 
-    def run(self, arn: str, name: str, given: Mapping[str, object]) -> dict[str, Any]:
+    def run(self, arn: str, name: str, given: object) -> dict[str, Any]:
         """Runs a state machine to its end and returns what `DescribeExecution` says of it."""
+        return self.ended(self.start(arn, name, given))
+
+    def start(self, arn: str, name: str, given: object) -> str:
+        """Starts an execution and returns its ARN."""
         started = self.call(
             "states",
             "AWSStepFunctions.StartExecution",
             {"stateMachineArn": arn, "name": name, "input": json.dumps(given)},
         )
-        execution = {"executionArn": started["executionArn"]}
+        return str(started["executionArn"])
+
+    def ended(self, arn: str) -> dict[str, Any]:
+        """Waits for the end of an execution and returns what `DescribeExecution` says of it."""
+        execution = {"executionArn": arn}
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline:
             described = self.call("states", "AWSStepFunctions.DescribeExecution", execution)
             if described["status"] != "RUNNING":
                 return described
-            time.sleep(0.05)
-        raise AssertionError(f"{name} does not end")
+            time.sleep(0.02)
+        raise AssertionError(f"{arn} does not end")
 
     def entered(self, execution: Mapping[str, Any]) -> list[str]:
         """The states that an execution went into, again for each time; not those of its children.
@@ -186,14 +121,27 @@ class StepFunctions(ThreadingHTTPServer):
         Args:
             execution: what `run` said of it.
         """
-        names: list[str] = []
+        details = (event.get("stateEnteredEventDetails") for event in self._history(execution))
+        return [detail["name"] for detail in details if detail]
+
+    def output_of(self, state: str, execution: Mapping[str, Any]) -> Any:
+        """What a state gave to the next one, as the console shows it.
+
+        Args:
+            state: the name of one that the execution went through once.
+            execution: what `run` said of it.
+        """
+        details = (event.get("stateExitedEventDetails") for event in self._history(execution))
+        [output] = [one["output"] for one in details if one and one["name"] == state]
+        return json.loads(output)
+
+    def _history(self, execution: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         asked = {"executionArn": execution["executionArn"], "maxResults": 1000}
         while True:
             page = self.call("states", "AWSStepFunctions.GetExecutionHistory", asked)
-            details = (event.get("stateEnteredEventDetails") for event in page["events"])
-            names += [detail["name"] for detail in details if detail]
+            yield from page["events"]
             if "nextToken" not in page:
-                return names
+                return
             asked["nextToken"] = page["nextToken"]
 
     def told(self) -> list[dict[str, Any]]:
@@ -269,6 +217,8 @@ def _headers(service: str) -> dict[str, str]:
 
 class _Exchange(BaseHTTPRequestHandler):
     server: StepFunctions
+    # which goes on with a body where the client asks first; with 1.0 it would wait a second
+    protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         """Invokes the function, or passes the call on to moto."""
@@ -276,6 +226,11 @@ class _Exchange(BaseHTTPRequestHandler):
         if self.path.startswith(_INVOKE):
             self._answer(*_invoked(self.server.invoke, json.loads(body)))
             return
+        if self.headers.get("X-Amz-Target") == _PUT_EVENTS and self.server.refuses_events():
+            self._answer(400, {}, json.dumps({"__type": "InternalException"}).encode())
+            return
+        if "Authorization" not in self.headers:
+            self.server.unsigned.append(body.decode())
         with requests.Session() as session:
             session.trust_env = False
             passed = session.request(
@@ -306,15 +261,23 @@ class _Exchange(BaseHTTPRequestHandler):
 
 
 def _invoked(invoke: Callable[[Any], Any], event: Any) -> tuple[int, dict[str, str], bytes]:
-    """What Lambda answers: an error is told by a header, and comes with status 200."""
+    """What Lambda answers: what the function raised comes with status 200, and a header tells.
+
+    A time-out is told as Step Functions tells of it on AWS, where Lambda names no type of error.
+    """
     try:
         return 200, {}, json.dumps(invoke(event)).encode()
     except LambdaThrottled:
-        headers = {"x-amzn-ErrorType": "TooManyRequestsException", "x-amzn-RequestId": "one"}
         message = {"Reason": "ConcurrentInvocationLimitExceeded", "message": "Rate Exceeded."}
-        return 429, headers, json.dumps(message).encode()
-    except FunctionFailed as error:
-        failure = error.answer
+        return _refused(429, "TooManyRequestsException", message)
     except FunctionTimedOut as error:
-        failure = {"errorType": "Sandbox.Timedout", "errorMessage": str(error)}
-    return 200, {"X-Amz-Function-Error": "Unhandled"}, json.dumps(failure).encode()
+        return _refused(400, "Unknown", {"message": NO_ERROR_TYPE.format(error)})
+    except FunctionFailed as error:
+        return 200, {"X-Amz-Function-Error": "Unhandled"}, json.dumps(error.answer).encode()
+
+
+def _refused(
+    status: int, error: str, message: Mapping[str, str]
+) -> tuple[int, dict[str, str], bytes]:
+    headers = {"x-amzn-ErrorType": error, "x-amzn-RequestId": "one"}
+    return status, headers, json.dumps(message).encode()

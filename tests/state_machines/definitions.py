@@ -1,0 +1,213 @@
+"""The definitions as the stack deploys them, and what it takes to run them on moto."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from tests.state_machines.step_functions import BUCKET, EVENT_BUS, FUNCTION_ARN
+
+DEFINITIONS: Final = Path(__file__).resolve().parents[2] / "src/state_machines"
+
+# What moto runs in the place of an execution that one of ours starts.
+_EXECUTION: Final = "Execution"
+_OUTPUT: Final = "Its output"
+_DESCRIPTION: Final = "Its description"
+_FAILURE: Final = "Its failure"
+STAND_INS: Final = frozenset({_EXECUTION, _OUTPUT, _DESCRIPTION, _FAILURE})
+
+
+def text_of(name: str, **substitutions: str | float) -> str:
+    """A definition's file with what the template fills in.
+
+    Args:
+        name: the file's name, without its ending.
+        substitutions: what stands in the place of each name.
+    """
+    text = (DEFINITIONS / f"{name}.asl.json").read_text(encoding="utf-8")
+    return re.sub(r"\$\{(\w+)\}", lambda found: str(substitutions[found[1]]), text)
+
+
+def definition(name: str, **substitutions: str | float) -> Any:
+    """A definition as the stack deploys it, to be called like `text_of`."""
+    return json.loads(text_of(name, **substitutions))
+
+
+def in_a_hurry(part: Any, wait: int = 0) -> Any:
+    """A definition with waits that a test can bear: retries come after a second.
+
+    Args:
+        part: the definition.
+        wait: the seconds of the first wait; those after it are as many times longer as ever.
+    """
+    if isinstance(part, list):
+        return [in_a_hurry(one, wait) for one in part]
+    if not isinstance(part, dict):
+        return part
+    shown = {name: in_a_hurry(value, wait) for name, value in part.items()}
+    if "IntervalSeconds" in shown:
+        shown |= {"IntervalSeconds": 1, "BackoffRate": 1.0}
+        shown.pop("MaxDelaySeconds", None)
+        shown.pop("JitterStrategy", None)
+    if shown.keys() == {"seconds", "waited"} and isinstance(shown["seconds"], int):
+        shown = {"seconds": wait, "waited": wait}
+    return shown
+
+
+def without_waiting(backup: Any) -> Any:
+    """The machine of one backup whose waits last no time.
+
+    How long they would have been in sum, the function hears as `waited` at each look.
+    """
+    states = backup["States"]
+    states["Wait"] = {"Type": "Wait", "Seconds": 0, "Next": states["Wait"]["Next"]}
+    states["Ask how it is"]["Parameters"]["Payload"]["waited.$"] = "$.wait.waited"
+    return backup
+
+
+def as_moto_can_run_it(machine: Any) -> Any:
+    """A definition with what moto does not know of maps over a list in S3 said in another way.
+
+    It does not read whole percents, and has no express executions in maps: standard ones stand in
+    for them, and nobody ends them after five minutes. What it cannot be brought to: it tolerates
+    any share of failures, whatever a map says, and has null in the results for an item that
+    failed, which on AWS is not among them.
+    """
+    for state in machine["States"].values():
+        if "ItemReader" in state:
+            state["ToleratedFailurePercentage"] = float(state["ToleratedFailurePercentage"])
+            state["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = "STANDARD"
+    return machine
+
+
+def fleet_as_moto_can_run_it(fleet: Any, backup: Any, report_bucket: str) -> Any:
+    """The fleet's definition with what moto cannot do said in another way.
+
+    moto hands its own client the parameters' names in the wrong case, so that it can start no
+    execution from within one. A branch in the execution's place takes the same input and runs the
+    same states; what is caught is told as Step Functions tells of an execution that failed. For
+    the same reason the count of a list in S3 is asked for in the names that moto's client takes,
+    and the bucket of the report is given as it is, since moto looks for it in the results.
+
+    Args:
+        fleet: the definition.
+        backup: the definition of the state machine that it starts.
+        report_bucket: where the report of a list in S3 is written.
+    """
+    states = as_moto_can_run_it(fleet)["States"]
+    listed = states["Back up a list in S3"]
+    _run_inside(states["Back up a list"]["ItemProcessor"]["States"], backup)
+    _run_inside(listed["ItemProcessor"]["States"], backup)
+    del listed["ResultWriter"]["Parameters"]["Bucket.$"]
+    listed["ResultWriter"]["Parameters"]["Bucket"] = report_bucket
+    count = states["Count the list in S3"]
+    count["Parameters"] = {"mapRunArn.$": count["Parameters"]["MapRunArn.$"]}
+    count["ResultSelector"] = {
+        name: re.sub(r"\.([A-Z])(?!\w+\()", lambda found: f".{found[1].lower()}", path)
+        for name, path in count["ResultSelector"].items()
+    }
+    return fleet
+
+
+def _run_inside(states: dict[str, Any], backup: Any) -> None:
+    """Puts a branch in the place of the one state that starts an execution."""
+    [name] = [one for one, state in states.items() if "startExecution" in state.get("Resource", "")]
+    started = states[name]
+    states[name] = {
+        "Type": "Pass",
+        "Parameters": {"Input.$": started["Parameters"]["Input.$"]},
+        "ResultPath": "$.started",
+        "Next": _EXECUTION,
+    }
+    states[_EXECUTION] = {
+        "Type": "Parallel",
+        "InputPath": "$.started.Input",
+        "Branches": [backup],
+        "ResultSelector": {"Output.$": "$[0]"},
+        "ResultPath": "$.described",
+        "Next": _OUTPUT,
+    }
+    states[_OUTPUT] = {
+        "Type": "Pass",
+        "Parameters": {
+            field: path.replace("$.Output", "$.described.Output")
+            for field, path in started["ResultSelector"].items()
+        },
+        **{field: started[field] for field in ("ResultPath", "Next", "End") if field in started},
+    }
+    if "Catch" in started:
+        [catch] = started["Catch"]
+        states[_EXECUTION]["Catch"] = [
+            {"ErrorEquals": ["States.ALL"], "ResultPath": "$.ended", "Next": _DESCRIPTION}
+        ]
+        states[_DESCRIPTION] = {
+            "Type": "Pass",
+            "Parameters": {
+                "Cause.$": "$.ended.Cause",
+                "Error.$": "$.ended.Error",
+                "ExecutionArn": "arn:aws:states:us-east-1:123456789012:execution:backup:one",
+                "Input.$": "States.JsonToString($.started.Input)",
+                "InputDetails": {"Included": True},
+                "Name": "one",
+                "RedriveCount": 0,
+                "RedriveStatus": "REDRIVABLE",
+                "StartDate": 1795835700000,
+                "StateMachineArn": started["Parameters"]["StateMachineArn"],
+                "Status": "FAILED",
+                "StopDate": 1795839300000,
+            },
+            "ResultPath": "$.described",
+            "Next": _FAILURE,
+        }
+        states[_FAILURE] = {
+            "Type": "Pass",
+            "Parameters": {
+                "Error": "States.TaskFailed",
+                "Cause.$": "States.JsonToString($.described)",
+            },
+            "ResultPath": catch["ResultPath"],
+            "Next": catch["Next"],
+        }
+
+
+def backup_machine(*, limit: int = 3600, wait: int = 0, busy_retries: int = 5) -> Any:
+    """The machine of one backup, ready to be run.
+
+    Args:
+        limit: seconds until a backup is given up.
+        wait: seconds before the first look at it.
+        busy_retries: how often a busy instance is asked again.
+    """
+    backup = definition(
+        "backup",
+        BackupFunctionArn=FUNCTION_ARN,
+        EventBusName=EVENT_BUS,
+        BusyRetries=busy_retries,
+        BackupTimeLimitSeconds=limit,
+    )
+    return in_a_hurry(backup, wait)
+
+
+def fleet_machine(*, tolerated: int = 20, backup: Any = None) -> Any:
+    """The machine of a fleet, ready to be run.
+
+    Args:
+        tolerated: the share of failures in per cent that a run puts up with.
+        backup: what backs up one instance, in place of the machine of one backup.
+    """
+    fleet = definition(
+        "fleet",
+        BackupStateMachineArn="arn:aws:states:us-east-1:123456789012:stateMachine:backup",
+        EventBusName=EVENT_BUS,
+        FleetConcurrency=4,
+        ToleratedFailurePercentage=tolerated,
+    )
+    return fleet_as_moto_can_run_it(in_a_hurry(fleet), backup or backup_machine(), BUCKET)
+
+
+def freshness_machine() -> Any:
+    """The machine that looks at the age of backups, ready to be run."""
+    freshness = definition("freshness", BackupFunctionArn=FUNCTION_ARN)
+    return as_moto_can_run_it(in_a_hurry(freshness))

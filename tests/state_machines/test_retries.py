@@ -1,0 +1,209 @@
+"""What a state tries again and what it catches, and how long that may take altogether."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+
+from gaussdb_backup import errors
+from gaussdb_backup.errors import BackupError
+from tests.stack.translation import translated
+from tests.state_machines.deployed import ALL, STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HOUR: Final = 3600
+BUSY: Final = frozenset({"InstanceBusy", "InstanceNotReady"})
+# what may pass by itself, and leaves it open whether the function did its work
+TRANSIENT: Final = frozenset(
+    {
+        *("InternalError", "OutcomeUnknown", "SecretUnavailable", "ServiceUnavailable"),
+        *("Throttled", "Lambda.AWSLambdaException", "Lambda.ClientExecutionTimeoutException"),
+        *("Lambda.SdkClientException", "Lambda.ServiceException"),
+        *("Lambda.TooManyRequestsException", "Lambda.Unknown", "Runtime.ExitError"),
+        *("Sandbox.Timedout", "States.Timeout"),
+    }
+)
+NOT_STARTED: Final = frozenset(
+    {
+        "StepFunctions.AWSStepFunctionsException",
+        "StepFunctions.ExecutionLimitExceeded",
+        "StepFunctions.ExecutionLimitExceededException",
+        "StepFunctions.SdkClientException",
+        "StepFunctions.ThrottlingException",
+    }
+)
+EVERYTHING: Final = frozenset({"States.ALL"})
+
+
+class Again(NamedTuple):
+    """What is tried again, and when.
+
+    Args:
+        errors: after which of them.
+        seconds: until the first time.
+        attempts: how often.
+        rate: how many times longer each wait is than the one before.
+        longest: of the waits, if there is one.
+        jitter: how the waits are spread.
+    """
+
+    errors: frozenset[str]
+    seconds: int
+    attempts: int
+    rate: float = 2
+    longest: int | None = None
+    jitter: str | None = "FULL"
+
+    @classmethod
+    def read(cls, said: Mapping[str, Any]) -> Self:
+        """What a definition says."""
+        return cls(
+            frozenset(said["ErrorEquals"]),
+            said["IntervalSeconds"],
+            said["MaxAttempts"],
+            said["BackoffRate"],
+            said.get("MaxDelaySeconds"),
+            said.get("JitterStrategy"),
+        )
+
+
+TRIED_AGAIN: Final = {
+    "Create": [
+        Again(BUSY, 600, 18, rate=1, jitter=None),
+        Again(TRANSIENT, 15, 6, longest=300),
+    ],
+    "Ask how it is": [
+        Again(frozenset({"BackupNotFound"}), 30, 4, rate=1, jitter=None),
+        Again(TRANSIENT, 15, 2),
+    ],
+    "Tell of the outcome": [Again(EVERYTHING, 5, 4)],
+    "Back up one": [Again(NOT_STARTED, 30, 6, longest=600)],
+    "Back up a listed one": [Again(NOT_STARTED, 30, 6, longest=600)],
+    "Count the list in S3": [Again(EVERYTHING, 5, 4)],
+    "Tell of the report": [Again(EVERYTHING, 5, 4)],
+    "Verify": [Again(TRANSIENT, 30, 4)],
+    "Verify a listed one": [Again(TRANSIENT, 15, 1)],
+}
+STALE: Final = frozenset({"BackupStale"})
+CAUGHT: Final = {
+    "Create": [(EVERYTHING, "Did the function tell why")],
+    "Ask how it is": [
+        (TRANSIENT, "It could not be asked"),
+        (EVERYTHING, "Did the function tell why"),
+    ],
+    "Tell of the outcome": [(EVERYTHING, "What was it")],
+    "Back up a list": [(EVERYTHING, "It broke off")],
+    "Back up one": [(EVERYTHING, "Did the execution tell why")],
+    "Back up a list in S3": [(EVERYTHING, "It broke off")],
+    "Count the list in S3": [(EVERYTHING, "It broke off")],
+    "Tell of the report": [(EVERYTHING, "Did any fail")],
+    "Verify": [(STALE, "Stale"), (EVERYTHING, "Not verified")],
+    "Verify a listed one": [(STALE, "Listed one stale"), (EVERYTHING, "Listed one not verified")],
+}
+# what a backup that is not yet completed goes through from one look to the next
+LOOK: Final = ("Wait", "Ask how it is", "How is it", "Wait as long again")
+
+
+def test_what_the_contract_calls_retryable_is_tried_again_and_nothing_else() -> None:
+    """Of our errors; beside them all by which Lambda says that the function did not end."""
+    ours = {
+        name: error
+        for name, error in vars(errors).items()
+        if isinstance(error, type) and issubclass(error, BackupError) and error is not BackupError
+    }
+    assert (BUSY | TRANSIENT) & ours.keys() == {n for n, error in ours.items() if error.retryable}
+
+
+def test_states_try_again_exactly_like_this() -> None:
+    """Each what may pass by itself, so often and after such waits; a busy instance for hours."""
+    tried = {
+        name: [Again.read(retry) for retry in state["Retry"]]
+        for name, state in STATES.items()
+        if "Retry" in state
+    }
+    assert tried == TRIED_AGAIN
+    assert tried.keys() == {n for n, state in STATES.items() if state["Type"] == "Task"}
+
+
+def test_states_catch_exactly_this() -> None:
+    """An outage while one waits ends nothing, and whatever else happens is told."""
+    caught = {
+        name: [(frozenset(catch["ErrorEquals"]), catch["Next"]) for catch in state["Catch"]]
+        for name, state in STATES.items()
+        if "Catch" in state
+    }
+    assert caught == CAUGHT
+
+
+def test_a_busy_instance_is_asked_again_for_as_long_as_the_parameter_says() -> None:
+    """Ten minutes apart: 18 times make three hours."""
+    busy = Again.read(ALL["backup"]["States"]["Create"]["Retry"][0])
+    assert busy.seconds * busy.attempts == 3 * HOUR
+
+
+def looks(limit: int) -> list[int]:
+    """How many seconds were waited when a backup is looked at, up to a limit."""
+    wait = STATES["Begin to wait"]["Parameters"]["wait"]
+    [longest] = [
+        choice["NumericGreaterThanEquals"]
+        for choice in STATES["How is it"]["Choices"]
+        if choice["Variable"] == "$.wait.seconds"
+    ]
+    seconds, waited = wait["seconds"], [wait["waited"]]
+    while waited[-1] < limit:
+        seconds *= 1 if seconds >= longest else 2
+        waited.append(waited[-1] + seconds)
+    return waited
+
+
+def test_looks_come_seldomer_with_time_up_to_the_limit() -> None:
+    """After 15 s, twice as long each time, and every four minutes at last."""
+    [limit] = [
+        choice["NumericGreaterThanEquals"]
+        for choice in STATES["How is it"]["Choices"]
+        if choice["Variable"] == "$.wait.waited"
+    ]
+    waited = looks(limit)
+    assert waited[:7] == [15, 45, 105, 225, 465, 705, 945]
+    assert limit == 12 * HOUR <= waited[-1] < limit + 240
+
+
+def test_no_execution_has_more_events_than_step_functions_keeps() -> None:
+    """It ends an execution at 25,000; with the greatest limits, and every look tried thrice."""
+    parameters = translated()["Parameters"]
+    busy = parameters["BusyRetries"]["MaxValue"]
+    outages = TRIED_AGAIN["Create"][1].attempts
+    # a state is entered and left; an attempt is scheduled, is started and ends
+    create = 3 * (1 + busy + outages)
+    look = 2 * len(LOOK) + 3 * (1 + TRIED_AGAIN["Ask how it is"][1].attempts)
+    besides = 100
+    limit = parameters["BackupTimeLimitSeconds"]["MaxValue"]
+    assert [STATES[name].get("Next") for name in LOOK] == [
+        "Ask how it is",
+        "How is it",
+        None,
+        "Wait",
+    ]
+    assert look == 17
+    assert create + look * len(looks(limit)) + besides < 25_000
+
+
+def test_a_task_has_more_time_than_the_function_takes() -> None:
+    """What is still running must not be tried again."""
+    timeouts = {n: s["TimeoutSeconds"] for n, s in STATES.items() if "TimeoutSeconds" in s}
+    assert timeouts == {
+        "Create": 180,
+        "Ask how it is": 180,
+        "Verify": 130,
+        "Verify a listed one": 130,
+    }
+    assert translated()["Resources"]["BackupFunction"]["Properties"]["Timeout"] == 120
+
+
+def test_a_listed_instance_is_looked_at_in_the_time_of_an_express_execution() -> None:
+    """AWS ends it after five minutes, which nothing could catch."""
+    state = STATES["Verify a listed one"]
+    [again] = TRIED_AGAIN["Verify a listed one"]
+    attempts = (1 + again.attempts) * state["TimeoutSeconds"]
+    assert attempts + again.attempts * again.seconds < 300
