@@ -39,8 +39,8 @@ default_run() {
 start() {
     input=$(printf '{"instance_id":"%s","name_prefix":"%s","idempotency_key":"%s"}' \
         "$instance" "$prefix" "$2")
-    if said=$(aws stepfunctions start-execution --state-machine-arn "$machine" --name "$1" \
-        --input "$input" --output text 2>&1); then
+    if said=$(aws stepfunctions start-execution --state-machine-arn="$machine" --name="$1" \
+        --input="$input" --output=text 2>&1); then
         say "execution $1 runs"
         return 0
     fi
@@ -54,21 +54,36 @@ start() {
     exit 1
 }
 
-# look EXECUTION: sets status, error and outcome. A look may fail now and then; the tenth in a row
-# is no accident.
+# look EXECUTION: sets status, error, asked and outcome. A look may fail now and then; the tenth in a
+# row is no accident.
 look() {
     troubles=0
-    while ! seen=$(aws stepfunctions describe-execution --execution-arn "$executions:$1" \
-        --query '[status, error, output || cause]' --output text); do
+    while ! seen=$(aws stepfunctions describe-execution --execution-arn="$executions:$1" \
+        --query='[status, error, input, output || cause]' --output=text); do
         troubles=$((troubles + 1))
         [ "$troubles" -lt 10 ] || exit 1
         sleep "$pause"
     done
-    status=${seen%%"$tab"*}
-    error=${seen#*"$tab"}
-    outcome=${error#*"$tab"}
-    error=${error%%"$tab"*}
+    status=${seen%%"$tab"*} seen=${seen#*"$tab"}
+    error=${seen%%"$tab"*} seen=${seen#*"$tab"}
+    asked=${seen%%"$tab"*} outcome=${seen#*"$tab"}
+    case $outcome in
+    '{'*) ;;
+    *) # it was stopped, or Step Functions itself ended it
+        [ "$error" != None ] || error=$status
+        outcome=$(printf '{"outcome":"failed","instance_id":"%s","error":"%s","cause":"%s"}' "$instance" \
+            "$(printf '%s' "$error" | tr -cd 'A-Za-z0-9._-')" "the execution ended as $status")
+        ;;
+    esac
 }
+
+# whether the outcome, which is JSON, has the text $1
+has() {
+    case $(without_blanks "$outcome") in *"$1"*) return 0 ;; esac
+    return 1
+}
+
+without_blanks() { printf '%s' "$1" | tr -d ' '; }
 
 tab=$(printf '\t')
 instance=${1:-}
@@ -81,15 +96,19 @@ pause=${BACKUP_POLL_SECONDS:-15}
 case $machine in *:stateMachine:*) ;; *) refuse 'BACKUP_STATE_MACHINE_ARN is not set' ;; esac
 [ -n "$run" ] || refuse 'BACKUP_RUN is not set'
 case $instance in '' | *[!A-Za-z0-9]*) refuse 'INSTANCE_ID is not one' ;; esac
-case $prefix in *[!A-Za-z0-9_-]*) refuse 'BACKUP_NAME_PREFIX has characters that a name may not have' ;; esac
+case $prefix in [!A-Za-z]* | *[!A-Za-z0-9_-]*) refuse 'BACKUP_NAME_PREFIX is not how a name may begin' ;; esac
+[ ${#prefix} -le 34 ] || refuse 'BACKUP_NAME_PREFIX has more than 34 characters'
 
 of_machine=${machine#*:stateMachine:}
 executions=${machine%%:stateMachine:*}:execution:${of_machine%%:*}
-# The end of the run is what makes it unique; a name has 80 characters.
-name=$(printf '%s' "$run-$instance" | tr -c 'A-Za-z0-9_-' '-' | tail -c 76)
+# An execution's name has 80 characters and no others than these; the sum tells runs apart whose names
+# differ in what is cut off or replaced.
+sum=$(printf '%s' "$run" | cksum)
+name=r${sum%% *}-$(printf '%s' "$run-$instance" | LC_ALL=C tr -c 'A-Za-z0-9_-' '-' | tail -c 64)
 
 # A repeated run follows what the first one began. Only if that ended badly it asks once more, under
-# the same key: what was made in spite of it is found. A backup that failed has spent its key.
+# the same key and prefix: what was made in spite of it is found. A backup that failed has spent its
+# key.
 attempt=1
 execution=$name
 key=$name
@@ -105,21 +124,18 @@ while :; do
     say "an earlier run ended as $status, another begins"
     attempt=$((attempt + 1))
     execution=${name}_$attempt
-    case $outcome in *'"error":'*'"BackupFailed"'*) key=$execution ;; esac
+    prefix=$(without_blanks "$asked")
+    prefix=${prefix#*'"name_prefix":"'} prefix=${prefix%%'"'*}
+    ! has '"error":"BackupFailed"' || key=$execution
 done
 
 printf '%s\n' "$outcome"
-case $status,$error in
-SUCCEEDED,*)
+if [ "$status" = SUCCEEDED ] && has '"outcome":"completed"'; then
     say completed
     exit 0
-    ;;
-*,timed_out)
+elif [ "$error" = timed_out ]; then
     say 'not completed within the time limit; it may be building still'
     exit 3
-    ;;
-*)
-    say "failed: the execution ended as $status"
-    exit 1
-    ;;
-esac
+fi
+say "failed: the execution ended as $status, without a completed backup"
+exit 1
