@@ -29,6 +29,8 @@ ALWAYS = {
     "BackupFailedAlarm",
     "BackupFunction",
     "BackupFunctionRole",
+    "BackupStateMachine",
+    "BackupStateMachineRole",
     "BackupsKeepFailingAlarm",
     "BackupsOfTheLastDay",
     "CrashCount",
@@ -44,8 +46,6 @@ ALWAYS = {
     "ThrottledAlarm",
 }
 WAITING = {
-    "BackupStateMachine",
-    "BackupStateMachineRole",
     "FleetFailedAlarm",
     "FleetMapPolicy",
     "FleetStateMachine",

@@ -33,7 +33,12 @@ OUR_ERRORS: Final[Mapping[str, type[BackupError]]] = {
 }
 CAMEL_CASE: Final = "[A-Z][a-z][A-Za-z0-9]*"
 # of AWS or of the cloud: fields of their messages, metrics, properties
-NAMES_OF_OTHERS: Final = {"ConcurrentExecutions", "ErrorMessage", "MemorySize"}
+NAMES_OF_OTHERS: Final = {
+    "ConcurrentExecutions",
+    "ErrorMessage",
+    "MemorySize",
+    "ResultWriterDetails",
+}
 
 
 def rows(section: str, first_heading: str) -> list[list[str]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.cloud.lambda_runtime import FunctionTimedOut, LambdaRuntime
+from tests.cloud.lambda_runtime import LambdaRuntime
 from tests.cloud.local_cloud import LocalCloud
 from tests.state_machines.definitions import backup_machine, fleet_machine, freshness_machine
 from tests.state_machines.pipeline import Pipeline, new_pipeline
@@ -32,7 +32,7 @@ class Stage:
 
     Attributes:
         asked: what the function was asked for since the test began.
-        timeouts: how often the function's reply is lost to Lambda's timeout, its work done.
+        ends: how Lambda ends the next invocations, after the function did its work.
         throttles: how often Lambda refuses to start the function, where it only looks.
     """
 
@@ -40,7 +40,7 @@ class Stage:
     runtime: LambdaRuntime
     step_functions: StepFunctions
     asked: list[Any] = field(default_factory=list)
-    timeouts: int = 0
+    ends: list[Exception] = field(default_factory=list)
     throttles: int = 0
 
     def invoke(self, event: Any) -> Any:
@@ -50,9 +50,8 @@ class Stage:
             self.throttles -= 1
             raise LambdaThrottled
         reply = self.runtime.invoke(event)
-        if self.timeouts:
-            self.timeouts -= 1
-            raise FunctionTimedOut("Task timed out after 120.00 seconds")
+        if self.ends:
+            raise self.ends.pop(0)
         return reply
 
     def kill_function(self) -> None:
@@ -122,7 +121,8 @@ def surroundings() -> Iterator[Stage]:
 @pytest.fixture
 def stage(surroundings: Stage) -> Stage:
     """The surroundings as one test finds them: no trouble, backups take a moment."""
-    surroundings.timeouts = surroundings.throttles = 0
+    surroundings.throttles = 0
+    surroundings.ends.clear()
     surroundings.asked.clear()
     surroundings.cloud.backup_seconds = 0.05
     surroundings.cloud.list_lag = 0.0

@@ -95,6 +95,14 @@ def test_a_key_that_is_none_is_refused_by_name(stage: Stage, field: str) -> None
     assert stage.backups_of(instance.id) == []
 
 
+@pytest.mark.parametrize("action", ["create", None])
+def test_the_action_may_be_named(stage: Stage, action: str | None) -> None:
+    """It is the only one; and null is as good as none."""
+    instance = stage.cloud.add_instance()
+    ended = stage.backup({"instance_id": instance.id, "action": action})
+    assert stage.outcome_of(ended)["outcome"] == "completed"
+
+
 def test_a_request_that_is_refused_fails_with_the_function_s_own_words(stage: Stage) -> None:
     """What the function raised is told by its error name and its message, without a traceback."""
     ended = stage.backup({"instance_id": "unknown"})
@@ -117,6 +125,7 @@ def test_a_request_that_is_refused_fails_with_the_function_s_own_words(stage: St
         {"instance_id": None},
         {"instance_id": 7},
         {"instance_id": "a1", "action": "check"},
+        {"instance_id": "a1", "action": 5},
         ["a1"],
         "a1",
     ],
@@ -136,11 +145,16 @@ def test_what_the_function_does_not_know_is_refused_by_name(stage: Stage) -> Non
     assert "/descripton" in told["cause"]
 
 
-def test_a_state_machine_of_ones_own_may_leave_its_trace_in_the_input(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    "given", [{}, {"idempotency_key": "night-2"}, {"scheduled_time": NIGHT}], ids=str
+)
+def test_a_state_machine_of_ones_own_may_leave_its_trace_in_the_input(
+    stage: Stage, given: dict[str, str]
+) -> None:
     """Step Functions' console links an execution to the one that started it by this field."""
     instance = stage.cloud.add_instance()
     trace = {TRACE: "arn:aws:states:::execution:a:b"}
-    assert stage.backup({"instance_id": instance.id, **trace})["status"] == "SUCCEEDED"
+    assert stage.backup({"instance_id": instance.id, **given, **trace})["status"] == "SUCCEEDED"
 
 
 def test_a_backup_is_looked_at_less_and_less_often(stage: Stage) -> None:

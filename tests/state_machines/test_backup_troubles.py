@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.cloud.emulator import Fault
+from tests.cloud.lambda_runtime import FunctionFailed, FunctionTimedOut
 from tests.state_machines.definitions import backup_machine
 from tests.state_machines.step_functions import NO_ERROR_TYPE
 
@@ -34,26 +36,34 @@ def test_a_backup_that_never_ends_is_given_up(stage: Stage) -> None:
     assert len(looks) == 2  # after one second, and after two more
 
 
-def test_an_outage_while_it_is_waited_for_ends_nothing(stage: Stage) -> None:
-    """What could not be asked is asked later: the backup builds on meanwhile."""
-    instance = stage.cloud.add_instance()
-    stage.throttles = 4  # a whole look with its retries, and the next one's first try
-    ended = stage.backup({"instance_id": instance.id}, limit=301)
-    assert stage.outcome_of(ended)["outcome"] == "completed"
-    assert stage.throttles == 0
+NO_ANSWER = FunctionTimedOut("Task timed out after 120.00 seconds")
+KILLED = FunctionFailed(
+    {
+        "errorType": "Runtime.OutOfMemory",
+        "errorMessage": "RequestId: one Error: Runtime exited with error: signal: killed",
+    }
+)
 
 
-def test_a_look_that_an_outage_prevents_counts_as_five_minutes(stage: Stage) -> None:
-    """Its attempts take longer than the waits, which alone would let a long outage go on for days.
+@pytest.mark.parametrize(("end", "costs"), [(NO_ANSWER, 300), (KILLED, 45)], ids=["slow", "quick"])
+@pytest.mark.parametrize(("more", "outcome"), [(1, "completed"), (0, "timed_out")])
+def test_an_outage_while_it_is_waited_for_ends_nothing_before_the_limit(
+    stage: Stage, end: Exception, costs: int, more: int, outcome: str
+) -> None:
+    """What could not be asked is asked later, and a look that is prevented counts for its time.
 
-    Nobody can say that the backup failed, so the execution ends as timed out.
+    At the limit nobody can say that the backup failed, so the execution ends as timed out.
     """
     instance = stage.cloud.add_instance()
-    stage.throttles = 3
-    told = stage.outcome_of(stage.backup({"instance_id": instance.id}, limit=300))
-    assert told["outcome"] == "timed_out"
-    assert stage.throttles == 0
-    assert len(stage.backups_of(instance.id)) == 1
+    machine = backup_machine(limit=costs + more)
+    machine["StartAt"] = "Begin to wait"
+    made = stage.cloud.add_backup(instance_id=instance.id, age=timedelta(hours=1))
+    known = {"instance_id": instance.id, "idempotency_key": "night-1"}
+    accepted = {"job_id": made.job_id, "backup": {"id": made.id, "name": made.name}}
+    stage.ends[:] = [end] * 3
+    ended = stage.run(machine, {"asked": known, "always": known, "accepted": accepted})
+    assert stage.outcome_of(ended)["outcome"] == outcome
+    assert len(stage.asked) == 3 + more
 
 
 def test_a_backup_that_vanishes_is_a_failed_one(stage: Stage) -> None:
@@ -103,10 +113,11 @@ def test_an_instance_that_stays_busy_is_given_up(stage: Stage) -> None:
     assert stage.backups_of(instance.id) == []
 
 
-def test_a_reply_that_is_lost_to_the_timeout_makes_no_second_backup(stage: Stage) -> None:
+@pytest.mark.parametrize("end", [NO_ANSWER, KILLED], ids=["time", "memory"])
+def test_a_reply_that_is_lost_makes_no_second_backup(stage: Stage, end: Exception) -> None:
     """Lambda ends the function when its work is done; the retry under the same key finds it."""
     instance = stage.cloud.add_instance()
-    stage.timeouts = 1
+    stage.ends.append(end)
     ended = stage.backup({"instance_id": instance.id})
     assert stage.outcome_of(ended)["outcome"] == "completed"
     first, second, *_ = stage.asked
@@ -140,6 +151,7 @@ RAISED = {"errorMessage": "fewer requests, please", "errorType": "Throttled", "s
         ("States.Timeout", "", ""),
         ("Lambda.SdkClientException", "no connection", "no connection"),
         ("Runtime.ExitError", '{"errorType":"none told"}', '{"errorType":"none told"}'),
+        ("Runtime.OutOfMemory", json.dumps(KILLED.answer), KILLED.error_message),
     ],
 )
 @pytest.mark.parametrize(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.state_machines.definitions import DEFINITIONS, text_of
-from tests.state_machines.deployed import ALL, STATES, VALUES
+from tests.state_machines.definitions import DEFINITIONS, definition, text_of
+from tests.state_machines.deployed import ALL, STATES, VALUES, states
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 TOOLS: Final = DEFINITIONS.parents[1] / ".venv-sam/bin"
@@ -102,10 +103,12 @@ def test_a_task_is_the_function_or_a_service_of_aws() -> None:
     }
 
 
-def test_maps_go_so_many_ways_at_a_time_and_none_is_ended_by_a_failure() -> None:
+def test_maps_go_so_many_ways_at_a_time_and_put_up_with_so_many_failures() -> None:
     """Over a list in S3 a failure would end the map, and what comes after it would not be tried.
 
-    An express execution is cheaper, and may only last as long as a look at an instance.
+    Of a fleet failures are counted afterwards. A look that finds no answer is no failure; one that
+    ends without a trace is, lest it be missed. An express execution is cheaper, and may only last
+    as long as a look at an instance.
     """
     maps = {
         name: (
@@ -119,9 +122,72 @@ def test_maps_go_so_many_ways_at_a_time_and_none_is_ended_by_a_failure() -> None
     assert maps == {
         "Back up a list": (7, None, None),
         "Back up a list in S3": (7, 100, "STANDARD"),
-        "Verify a list": (10, None, None),
-        "Verify a list in S3": (10, 100, "EXPRESS"),
+        "Verify a list": (5, None, None),
+        "Verify a list in S3": (5, 0, "EXPRESS"),
     }
+
+
+def test_the_parameter_decides_how_many_ways_a_fleet_goes() -> None:
+    """Over its list and over one in S3."""
+    fleet = definition("fleet", **{**VALUES["fleet"], "FleetConcurrency": 31})
+    maps = [state for _, state in states(fleet) if state["Type"] == "Map"]
+    assert [state["MaxConcurrency"] for state in maps] == [31, 31]
+
+
+def test_a_map_over_a_list_in_s3_asks_for_what_the_other_does() -> None:
+    """Of the function or of a backup's execution, and keeps the same of what it hears."""
+    for here, in_s3 in (
+        ("Back up one", "Back up a listed one"),
+        ("Verify", "Verify a listed one"),
+    ):
+        for field in ("Resource", "Parameters", "ResultSelector"):
+            assert STATES[here][field] == STATES[in_s3][field]
+
+
+def test_no_choice_compares_what_may_not_be_there() -> None:
+    """AWS ends an execution there, unheard; an interpreter takes it for a comparison that fails."""
+    always = {
+        "$.failure.Cause": "a Catch sets it",
+        "$.status.outcome": "Begin to wait sets it",
+        "$.wait.seconds": "Begin to wait sets it",
+        "$.wait.waited": "Begin to wait sets it",
+        "$.outcome": "each outcome has one",
+        "$.counts.total": "each report has them",
+        "$.counts.failures": "each report has them",
+        "$.share.percent": "the state before sets it",
+    }
+    compared = {
+        variable
+        for _, state in every_state()
+        for choice in state.get("Choices", [])
+        for variable in unguarded(choice)
+    }
+    assert compared == always.keys()
+    begin = STATES["Begin to wait"]["Parameters"]
+    assert begin["status"].keys() == {"outcome"}
+    assert begin["wait"].keys() == {"seconds", "waited"}
+
+
+def every_state() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Those of all machines, also where names recur."""
+    for machine in ALL.values():
+        yield from states(machine)
+
+
+def unguarded(choice: Any, guarded: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The variables that a rule compares without a look whether they are there."""
+    if "And" in choice:
+        for part in choice["And"]:
+            yield from unguarded(part, guarded)
+            if part.get("IsPresent"):
+                guarded |= {part["Variable"]}
+    elif "Or" in choice:
+        for part in choice["Or"]:
+            yield from unguarded(part, guarded)
+    elif "Not" in choice:
+        yield from unguarded(choice["Not"], guarded)
+    elif "IsPresent" not in choice and choice["Variable"] not in guarded:
+        yield choice["Variable"]
 
 
 def test_a_list_in_s3_is_read_and_its_report_written_beside_it() -> None:

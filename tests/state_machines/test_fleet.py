@@ -125,6 +125,7 @@ def test_a_list_in_s3_is_backed_up_and_judged_in_the_same_way(
         assert made.name.startswith("nightly-20261124T031500Z-")
     told = report(stage)
     assert told["counts"] == {"total": 5, "failures": broken}
+    assert told["report"]["idempotency_key"] == f"schedule/{NIGHT}"
     place = told["report"]["ResultWriterDetails"]
     assert place["Bucket"] == where["bucket"]
     assert place["Key"].startswith("gaussdb-backup-reports/")

@@ -54,6 +54,12 @@ def test_a_run_says_of_every_instance_what_it_found(stage: Stage, where: str) ->
     assert {len(stage.backups_of(name)) for name in (fresh, old)} == {1}
 
 
+def test_a_run_that_finds_every_backup_stale_has_looked_at_all(stage: Stage) -> None:
+    """Another alarm tells of it."""
+    [old] = instances(stage, 31)
+    assert looked_at(stage, [old], "instances")["status"] == "SUCCEEDED"
+
+
 @pytest.mark.parametrize("where", ["instances", "list"])
 def test_an_instance_that_cannot_be_looked_at_fails_the_run(stage: Stage, where: str) -> None:
     """Once all the others have been: their silence would hide it from every other alarm."""
@@ -81,9 +87,9 @@ def test_a_crash_of_the_function_is_tried_again(stage: Stage, where: str) -> Non
 
 
 def test_an_outage_that_lasts_fails_the_run(stage: Stage) -> None:
-    """Over a list in S3 after the second attempt, for AWS gives each instance five minutes."""
+    """Over a list in S3 after the third attempt, for AWS gives each instance five minutes."""
     [fresh] = instances(stage, 1)
-    stage.throttles = 2
+    stage.throttles = 3
     ended = looked_at(stage, [fresh], "list")
     assert ended["status"] == "FAILED"
     error = "Lambda.TooManyRequestsException"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
+import pytest
+
 from gaussdb_backup import errors
 from gaussdb_backup.errors import BackupError
 from tests.stack.translation import translated
@@ -14,16 +16,22 @@ if TYPE_CHECKING:
 
 HOUR: Final = 3600
 BUSY: Final = frozenset({"InstanceBusy", "InstanceNotReady"})
-# what may pass by itself, and leaves it open whether the function did its work
-TRANSIENT: Final = frozenset(
+NO_ROOM: Final = frozenset({"Lambda.TooManyRequestsException"})
+# what may pass by itself, and leaves it open whether the function did its work: what takes long,
+SLOW: Final = frozenset(
     {
-        *("InternalError", "OutcomeUnknown", "SecretUnavailable", "ServiceUnavailable"),
-        *("Throttled", "Lambda.AWSLambdaException", "Lambda.ClientExecutionTimeoutException"),
-        *("Lambda.SdkClientException", "Lambda.ServiceException"),
-        *("Lambda.TooManyRequestsException", "Lambda.Unknown", "Runtime.ExitError"),
-        *("Sandbox.Timedout", "States.Timeout"),
+        *("OutcomeUnknown", "ServiceUnavailable", "Lambda.ClientExecutionTimeoutException"),
+        *("Lambda.Unknown", "Sandbox.Timedout", "States.Timeout"),
     }
 )
+# and what is over at once
+QUICK: Final = NO_ROOM | {
+    *("InternalError", "SecretUnavailable", "Throttled"),
+    *("Extension.Crash", "Extension.ExitError", "Lambda.AWSLambdaException"),
+    *("Lambda.SdkClientException", "Lambda.ServiceException", "Runtime.ExitError"),
+    *("Runtime.OutOfMemory", "Runtime.Unknown", "Sandbox.Failure"),
+}
+TRANSIENT: Final = SLOW | QUICK
 NOT_STARTED: Final = frozenset(
     {
         "StepFunctions.AWSStepFunctionsException",
@@ -83,13 +91,14 @@ TRIED_AGAIN: Final = {
     "Count the list in S3": [Again(EVERYTHING, 5, 4)],
     "Tell of the report": [Again(EVERYTHING, 5, 4)],
     "Verify": [Again(TRANSIENT, 30, 4)],
-    "Verify a listed one": [Again(TRANSIENT, 15, 1)],
+    "Verify a listed one": [Again(NO_ROOM, 5, 2), Again(TRANSIENT - NO_ROOM, 15, 1)],
 }
 STALE: Final = frozenset({"BackupStale"})
 CAUGHT: Final = {
     "Create": [(EVERYTHING, "Did the function tell why")],
     "Ask how it is": [
-        (TRANSIENT, "It could not be asked"),
+        (SLOW, "It did not answer"),
+        (QUICK, "It could not be asked"),
         (EVERYTHING, "Did the function tell why"),
     ],
     "Tell of the outcome": [(EVERYTHING, "What was it")],
@@ -103,6 +112,8 @@ CAUGHT: Final = {
 }
 # what a backup that is not yet completed goes through from one look to the next
 LOOK: Final = ("Wait", "Ask how it is", "How is it", "Wait as long again")
+# and what a look costs beside the wait before it, where an outage prevents it
+OUTAGES: Final = {"It did not answer": 300, "It could not be asked": 45}
 
 
 def test_what_the_contract_calls_retryable_is_tried_again_and_nothing_else() -> None:
@@ -142,8 +153,13 @@ def test_a_busy_instance_is_asked_again_for_as_long_as_the_parameter_says() -> N
     assert busy.seconds * busy.attempts == 3 * HOUR
 
 
-def looks(limit: int) -> list[int]:
-    """How many seconds were waited when a backup is looked at, up to a limit."""
+def looks(limit: int, besides: int = 0) -> list[int]:
+    """How many seconds were waited when a backup is looked at, up to a limit.
+
+    Args:
+        limit: in seconds.
+        besides: what each look costs beside the wait before it, in seconds.
+    """
     wait = STATES["Begin to wait"]["Parameters"]["wait"]
     [longest] = [
         choice["NumericGreaterThanEquals"]
@@ -153,7 +169,7 @@ def looks(limit: int) -> list[int]:
     seconds, waited = wait["seconds"], [wait["waited"]]
     while waited[-1] < limit:
         seconds *= 1 if seconds >= longest else 2
-        waited.append(waited[-1] + seconds)
+        waited.append(waited[-1] + seconds + besides)
     return waited
 
 
@@ -169,6 +185,16 @@ def test_looks_come_seldomer_with_time_up_to_the_limit() -> None:
     assert limit == 12 * HOUR <= waited[-1] < limit + 240
 
 
+@pytest.mark.parametrize("state", OUTAGES)
+def test_a_look_that_an_outage_prevents_counts_for_what_it_takes(state: str) -> None:
+    """Else a long outage would be waited out for days, or a short one end a backup."""
+    added = STATES[state]["Parameters"]["waited.$"]
+    assert added == f"States.MathAdd($.wait.waited, {OUTAGES[state]})"
+    again = TRIED_AGAIN["Ask how it is"][1]
+    waits = [again.seconds * again.rate**number for number in range(again.attempts)]
+    assert OUTAGES["It could not be asked"] == sum(waits)
+
+
 def test_no_execution_has_more_events_than_step_functions_keeps() -> None:
     """It ends an execution at 25,000; with the greatest limits, and every look tried thrice."""
     parameters = translated()["Parameters"]
@@ -177,6 +203,7 @@ def test_no_execution_has_more_events_than_step_functions_keeps() -> None:
     # a state is entered and left; an attempt is scheduled, is started and ends
     create = 3 * (1 + busy + outages)
     look = 2 * len(LOOK) + 3 * (1 + TRIED_AGAIN["Ask how it is"][1].attempts)
+    prevented = look + 2
     besides = 100
     limit = parameters["BackupTimeLimitSeconds"]["MaxValue"]
     assert [STATES[name].get("Next") for name in LOOK] == [
@@ -185,8 +212,12 @@ def test_no_execution_has_more_events_than_step_functions_keeps() -> None:
         None,
         "Wait",
     ]
-    assert look == 17
-    assert create + look * len(looks(limit)) + besides < 25_000
+    assert (look, prevented) == (17, 19)
+    most = max(
+        look * len(looks(limit)),
+        *(prevented * len(looks(limit, cost)) for cost in OUTAGES.values()),
+    )
+    assert create + most + besides < 25_000
 
 
 def test_a_task_has_more_time_than_the_function_takes() -> None:
@@ -203,7 +234,8 @@ def test_a_task_has_more_time_than_the_function_takes() -> None:
 
 def test_a_listed_instance_is_looked_at_in_the_time_of_an_express_execution() -> None:
     """AWS ends it after five minutes, which nothing could catch."""
-    state = STATES["Verify a listed one"]
-    [again] = TRIED_AGAIN["Verify a listed one"]
-    attempts = (1 + again.attempts) * state["TimeoutSeconds"]
-    assert attempts + again.attempts * again.seconds < 300
+    refused, failed = TRIED_AGAIN["Verify a listed one"]
+    refusals = sum(refused.seconds * refused.rate**number for number in range(refused.attempts))
+    attempts = (1 + failed.attempts) * STATES["Verify a listed one"]["TimeoutSeconds"]
+    assert failed.attempts == 1
+    assert attempts + failed.seconds + refusals < 300
