@@ -21,6 +21,19 @@ ACCESS_KEY: Final = {
     "AWS_ACCESS_KEY_ID": "not-a-real-access-key",
     "AWS_SECRET_ACCESS_KEY": "not-a-real-secret",
 }
+# notes what it is called with; starts nothing, and says nothing of it unless it shall refuse; tells
+# at each look the next of what it has to tell
+STAND_IN: Final = """#!/bin/sh
+for argument; do printf '%s\\n' "$argument"; done >> "$HOME/calls"
+if [ "$2" = start-execution ]; then
+    cat "$HOME/refusal" >&2
+    [ ! -s "$HOME/refusal" ]
+    exit
+fi
+set -- "$HOME"/looks/*
+[ $# -eq 1 ] || trap 'rm "$1"' EXIT
+[ -s "$1" ] && cat "$1"
+"""
 
 
 @dataclass(frozen=True)
@@ -59,12 +72,27 @@ class Pipeline:
         """The instance that it backs up."""
         return self.variables["INSTANCE_ID"]
 
-    def put_before_aws(self, shell: str) -> None:
-        """Puts a few lines of shell between the script and AWS's command line, which is `$AWS`."""
-        tools = self.folder / "bin"
-        tools.mkdir()
-        (tools / "aws").write_text(f"#!/bin/sh\nAWS={TOOLS}/aws\n{shell}\n", encoding="utf-8")
-        (tools / "aws").chmod(0o755)
+    def let_aws_say(self, *looks: str, refusing: str = "") -> None:
+        """Stands in for AWS's command line, so that nothing is really started.
+
+        Args:
+            looks: what it says of executions, look by look, and the last one again and again; an
+                empty one is a look that fails.
+            refusing: what it says where it starts none.
+        """
+        (self.folder / "refusal").write_text(refusing, encoding="utf-8")
+        (self.folder / "looks").mkdir()
+        for number, look in enumerate(looks):
+            (self.folder / f"looks/{number:03}").write_text(look, encoding="utf-8")
+        (self.folder / "bin").mkdir()
+        (self.folder / "bin/aws").write_text(STAND_IN, encoding="utf-8")
+        (self.folder / "bin/aws").chmod(0o755)
+
+    def told_aws(self, option: str) -> list[str]:
+        """What the stand-in was given for an option, call by call."""
+        calls = (self.folder / "calls").read_text(encoding="utf-8").splitlines()
+        start = f"--{option}="
+        return [call.removeprefix(start) for call in calls if call.startswith(start)]
 
     def start(self, line: str = CALL, **variables: str) -> subprocess.Popen[str]:
         """Begins a job that consists of one line of shell."""
@@ -103,6 +131,11 @@ def new_pipeline(stage: Stage, folder: Path, run: str) -> Pipeline:
         "INSTANCE_ID": stage.cloud.add_instance().id,
     }
     return Pipeline(stage, folder, variables)
+
+
+def described(status: str, error: str = "None", outcome: str = "None") -> str:
+    """What AWS's command line says of an execution that the script asks about."""
+    return f'{status}\t{error}\t{{"name_prefix":"before-deploy"}}\t{outcome}'
 
 
 def ended(job: subprocess.Popen[str]) -> Done:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.state_machines.pipeline import ended
+from tests.state_machines.pipeline import described, ended
 
 if TYPE_CHECKING:
     from tests.state_machines.pipeline import Pipeline
+
+COMPLETED: Final = '{"outcome":"completed"}'
+WELL: Final = described("SUCCEEDED", outcome=COMPLETED)
+ILL: Final = described("FAILED", "failed", '{"outcome":"failed","error":"BackupFailed"}')
+RUNS: Final = described("RUNNING")
+TROUBLE: Final = ""
+THERE_ALREADY: Final = "An error occurred (ExecutionAlreadyExists) when calling StartExecution"
 
 
 def test_a_deployment_waits_for_its_backup_and_a_repeated_run_makes_no_second(
@@ -37,12 +44,16 @@ def test_two_jobs_of_one_run_wait_for_the_same_backup(
     fails: bool,  # noqa: FBT001 - a column of the table
     code: int,
 ) -> None:
-    """Also where the second begins while the first is waiting, and whatever comes of it."""
+    """Also where the second begins while the first is waiting, and whatever comes of it.
+
+    With another prefix it asks for something else, so that AWS tells it that the execution exists.
+    """
     pipeline.stage.cloud.backup_seconds = 1.5
     if fails:
         pipeline.stage.cloud.fail_backup()
-    jobs = [pipeline.start(), pipeline.start()]
+    jobs = [pipeline.start(), pipeline.start(BACKUP_NAME_PREFIX="renamed")]
     first, second = map(ended, jobs)
+    assert ["there already" in job.said for job in (first, second)].count(True) == 1
     assert (first.code, second.code) == (code, code)
     assert first.outcome == second.outcome
     assert len(pipeline.stage.backups_of(pipeline.instance)) == 1
@@ -82,14 +93,51 @@ def test_a_backup_that_takes_too_long_stops_the_deployment_and_is_found_again(
     assert len(pipeline.stage.backups_of(pipeline.instance)) == 1
 
 
-def test_a_look_that_fails_now_and_then_ends_nothing(pipeline: Pipeline) -> None:
-    """The next one tells."""
-    pipeline.put_before_aws(
-        'if [ "$2" = describe-execution ] && mkdir "$HOME/once" 2> /dev/null; then exit 255; fi\n'
-        'exec "$AWS" "$@"'
-    )
-    assert pipeline.run().code == 0
-    assert (pipeline.folder / "once").is_dir()
+@pytest.mark.parametrize(
+    ("looks", "code"),
+    [
+        ([*[TROUBLE] * 9, WELL], 0),
+        ([*[TROUBLE] * 9, RUNS, *[TROUBLE] * 9, WELL], 0),
+        ([*[TROUBLE] * 10, WELL], 1),
+    ],
+    ids=["nine", "nine and nine", "ten"],
+)
+def test_nine_looks_in_a_row_may_fail_and_the_tenth_ends_the_job(
+    pipeline: Pipeline, looks: list[str], code: int
+) -> None:
+    """One that succeeds tells, and the count begins anew."""
+    pipeline.let_aws_say(*looks)
+    assert pipeline.run(BACKUP_POLL_SECONDS="0.01").code == code
+
+
+@pytest.mark.parametrize(
+    ("looks", "code", "attempts"),
+    [
+        ([ILL, ILL, ILL, WELL], 0, 4),
+        ([*[ILL] * 50, WELL], 1, 50),
+        ([RUNS, ILL, WELL], 1, 1),
+        ([ILL, RUNS, ILL, WELL], 1, 2),
+    ],
+    ids=["the fourth", "never", "followed", "followed, the second"],
+)
+def test_an_attempt_that_ended_badly_earlier_is_followed_by_another(
+    pipeline: Pipeline, looks: list[str], code: int, attempts: int
+) -> None:
+    """Up to fifty, each under a name of its own.
+
+    None follows one that ended while the job was waiting for it, whoever started it.
+    """
+    pipeline.let_aws_say(*looks, refusing=THERE_ALREADY)
+    assert pipeline.run(BACKUP_POLL_SECONDS="0.01").code == code
+    assert len(set(names := pipeline.told_aws("name"))) == len(names) == attempts
+
+
+def test_a_start_that_fails_otherwise_ends_the_job(pipeline: Pipeline) -> None:
+    """It takes no result of an execution that it did not find there."""
+    pipeline.let_aws_say(WELL, refusing="An error occurred (AccessDeniedException)")
+    done = pipeline.run()
+    assert (done.code, done.outcome) == (1, None)
+    assert "AccessDeniedException" in done.said
 
 
 def test_a_refused_request_stops_the_deployment(pipeline: Pipeline) -> None:
@@ -129,31 +177,31 @@ def test_a_wrong_call_is_told_apart(
     assert "usage:" in done.said
 
 
+@pytest.mark.parametrize("arguments", ["", '"$INSTANCE_ID" another'])
+def test_a_call_is_for_one_instance(pipeline: Pipeline, arguments: str) -> None:
+    """Not for none, and not for two."""
+    done = pipeline.run(f"sh ci/backup-before-deploy.sh {arguments}")
+    assert (done.code, done.outcome) == (2, None)
+    assert "usage:" in done.said
+
+
+@pytest.mark.parametrize("run", ["7", "group/" * 16 + "shop"], ids=["short", "a hundred long"])
+def test_two_instances_of_one_run_have_a_backup_each(pipeline: Pipeline, run: str) -> None:
+    """Also where an execution's name has no room for all of the run's."""
+    instances = [pipeline.instance, pipeline.stage.cloud.add_instance().id]
+    jobs = [pipeline.start(INSTANCE_ID=instance, BACKUP_RUN=run) for instance in instances]
+    done = [ended(job) for job in jobs]
+    assert [job.code for job in done] == [0, 0]
+    assert [job.outcome["instance_id"] for job in done] == instances
+    assert [len(pipeline.stage.backups_of(instance)) for instance in instances] == [1, 1]
+
+
 def test_another_run_makes_a_backup_of_its_own_however_long_its_name(pipeline: Pipeline) -> None:
     """An execution's name has no room for all of it, and what is unique may stand in front."""
     long = "customer-portal/backend-services/shop-api-production"
     assert pipeline.run(BACKUP_RUN=f"4711-{long}").code == 0
     assert pipeline.run(BACKUP_RUN=f"4712-{long}").code == 0
     assert len(pipeline.stage.backups_of(pipeline.instance)) == 2
-
-
-COMPLETED = '{"outcome":"completed"}'
-
-
-def let_aws_say(pipeline: Pipeline, status: str, error: str, outcome: str) -> None:
-    """Stands in for AWS's command line: an execution starts, and has ended like this."""
-    said = f"{status}\t{error}\t{{}}\t{outcome}"
-    (pipeline.folder / "said").write_text(said, encoding="utf-8")
-    pipeline.put_before_aws(
-        'for argument; do printf "%s\\n" "$argument"; done >> "$HOME/calls"\n'
-        '[ "$2" = start-execution ] || cat "$HOME/said"'
-    )
-
-
-def names(pipeline: Pipeline) -> list[str]:
-    """The names of the executions that were started."""
-    calls = (pipeline.folder / "calls").read_text(encoding="utf-8").splitlines()
-    return [call.partition("=")[2] for call in calls if call.startswith("--name=")]
 
 
 @pytest.mark.parametrize(
@@ -181,14 +229,42 @@ def test_an_execution_has_a_name_that_aws_takes_and_no_other_run_has(
     pipeline: Pipeline, runs: list[str]
 ) -> None:
     """It is at most 76 characters long, so that there is room for the number of an attempt."""
-    let_aws_say(pipeline, "SUCCEEDED", "None", COMPLETED)
+    pipeline.let_aws_say(WELL)
     for run in runs:
         assert pipeline.run(BACKUP_RUN=run).code == 0
         assert pipeline.run(BACKUP_RUN=run).code == 0
-    first, again = names(pipeline)[::2], names(pipeline)[1::2]
+    names = pipeline.told_aws("name")
+    first, again = names[::2], names[1::2]
     assert first == again
     assert len(set(first)) == len(runs)
     assert [name for name in first if not re.fullmatch(r"[a-z][A-Za-z0-9_-]{0,75}", name)] == []
+
+
+@pytest.mark.parametrize(
+    ("project", "number"),
+    [("GITHUB_REPOSITORY", "GITHUB_RUN_ID"), ("CI_PROJECT_PATH", "CI_PIPELINE_ID")],
+    ids=["GitHub", "GitLab"],
+)
+def test_a_run_is_named_after_its_project_and_its_number(
+    pipeline: Pipeline, project: str, number: str
+) -> None:
+    """Neither of them alone tells the runs of all projects apart."""
+    pipeline.let_aws_say(WELL)
+    for name, of_run in (("acme/shop", "7"), ("acme/api", "7"), ("acme/api", "8")):
+        assert pipeline.run(BACKUP_RUN="", **{project: name, number: of_run}).code == 0
+    assert len(set(pipeline.told_aws("name"))) == 3
+
+
+@pytest.mark.parametrize("suffix", ["", ":live", ":3"], ids=["plain", "alias", "version"])
+def test_an_execution_is_looked_for_where_aws_keeps_it(pipeline: Pipeline, suffix: str) -> None:
+    """Under the state machine's name, though it was started by an alias or a version."""
+    pipeline.let_aws_say(WELL)
+    machine = "arn:aws:states:eu-central-1:123456789012:{}:BackupStateMachine"
+    started = machine.format("stateMachine") + suffix
+    assert pipeline.run(BACKUP_STATE_MACHINE_ARN=started).code == 0
+    [name] = pipeline.told_aws("name")
+    assert pipeline.told_aws("state-machine-arn") == [started]
+    assert pipeline.told_aws("execution-arn") == [f"{machine.format('execution')}:{name}"]
 
 
 @pytest.mark.parametrize(
@@ -213,6 +289,6 @@ def test_an_execution_that_ended_as_aws_says_lets_the_deployment_begin_or_not(
     pipeline: Pipeline, said: tuple[str, str, str], code: int, error: str | None
 ) -> None:
     """Only with the outcome completed; whatever it was, the outcome printed is JSON."""
-    let_aws_say(pipeline, *said)
+    pipeline.let_aws_say(described(*said))
     done = pipeline.run()
     assert (done.code, done.outcome.get("error")) == (code, error)
