@@ -89,7 +89,7 @@ class Ledger:
             yield f"the log says otherwise than the answer: {delivery.answered}"
         if delivery.ended == ACCEPTED:
             yield from self._untruths(delivery)
-        elif delivery.ended not in FAILURES | {KILLED, HELD_BACK}:
+        elif delivery.ended not in FAILURES | {KILLED, HELD_BACK} and not lost_its_reason(delivery):
             yield "an event that is good and its own ends as if it were not"
         if not delivery.shared and repeats_blindly(delivery.calls, delivery.happening):
             yield "asked again after an open outcome without a look at the list"
@@ -172,6 +172,13 @@ def left_open(call: Call) -> bool:
     if call.status is None or call.fault == "truncated":
         return True
     return call.status < 400 or call.status >= 500
+
+
+def lost_its_reason(delivery: Delivery) -> bool:
+    """Whether a refusal counts by its status alone, as the contract says: its code was cut off."""
+    return delivery.ended == "RequestRejected" and any(
+        call.fault == "cut" and call.status == 400 for call in delivery.calls
+    )
 
 
 def denies_its_own(delivery: Delivery) -> bool:
