@@ -18,6 +18,21 @@ _DESCRIPTION: Final = "Its description"
 _FAILURE: Final = "Its failure"
 STAND_INS: Final = frozenset({_EXECUTION, _OUTPUT, _DESCRIPTION, _FAILURE})
 
+_BACKUP_MACHINE: Final = "arn:aws:states:us-east-1:123456789012:stateMachine:backup"
+# What Step Functions tells of an execution that another one waited for, as it was seen on AWS,
+# beside its input and how it ended.
+DESCRIBED: Final = {
+    "ExecutionArn": "arn:aws:states:us-east-1:123456789012:execution:backup:one",
+    "InputDetails": {"Included": True},
+    "Name": "one",
+    "RedriveCount": 0,
+    "RedriveStatus": "REDRIVABLE",
+    "StartDate": 1795835700000,
+    "StateMachineArn": _BACKUP_MACHINE,
+    "Status": "FAILED",
+    "StopDate": 1795839300000,
+}
+
 
 def text_of(name: str, **substitutions: str | float) -> str:
     """A definition's file with what the template fills in.
@@ -145,18 +160,10 @@ def _run_inside(states: dict[str, Any], backup: Any) -> None:
         states[_DESCRIPTION] = {
             "Type": "Pass",
             "Parameters": {
+                **DESCRIBED,
                 "Cause.$": "$.ended.Cause",
                 "Error.$": "$.ended.Error",
-                "ExecutionArn": "arn:aws:states:us-east-1:123456789012:execution:backup:one",
                 "Input.$": "States.JsonToString($.started.Input)",
-                "InputDetails": {"Included": True},
-                "Name": "one",
-                "RedriveCount": 0,
-                "RedriveStatus": "REDRIVABLE",
-                "StartDate": 1795835700000,
-                "StateMachineArn": started["Parameters"]["StateMachineArn"],
-                "Status": "FAILED",
-                "StopDate": 1795839300000,
             },
             "ResultPath": "$.described",
             "Next": _FAILURE,
@@ -199,7 +206,7 @@ def fleet_machine(*, tolerated: int = 20, backup: Any = None) -> Any:
     """
     fleet = definition(
         "fleet",
-        BackupStateMachineArn="arn:aws:states:us-east-1:123456789012:stateMachine:backup",
+        BackupStateMachineArn=_BACKUP_MACHINE,
         EventBusName=EVENT_BUS,
         FleetConcurrency=4,
         ToleratedFailurePercentage=tolerated,

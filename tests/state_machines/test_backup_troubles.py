@@ -17,7 +17,14 @@ from tests.state_machines.step_functions import NO_ERROR_TYPE
 if TYPE_CHECKING:
     from tests.state_machines.conftest import Stage
 
-TIMED_OUT = NO_ERROR_TYPE.format("Task timed out after 120.00 seconds")
+NO_ANSWER = FunctionTimedOut("Task timed out after 120.00 seconds")
+KILLED = FunctionFailed(
+    {
+        "errorType": "Runtime.OutOfMemory",
+        "errorMessage": "RequestId: one Error: Runtime exited with error: signal: killed",
+    }
+)
+TIMED_OUT = NO_ERROR_TYPE.format(NO_ANSWER)
 KEY = {"instance_id": "a1", "idempotency_key": "night-1"}
 ACCEPTED = {"job_id": "job", "backup": {"id": "one", "name": "auto-one", "status": "BUILDING"}}
 
@@ -33,15 +40,6 @@ def test_a_backup_that_never_ends_is_given_up(stage: Stage) -> None:
     assert (told["job_id"], told["backup"]["id"]) == (left.job_id, left.id)
     looks = [event for event in stage.asked if event.get("action") == "status"]
     assert len(looks) == 2  # after one second, and after two more
-
-
-NO_ANSWER = FunctionTimedOut("Task timed out after 120.00 seconds")
-KILLED = FunctionFailed(
-    {
-        "errorType": "Runtime.OutOfMemory",
-        "errorMessage": "RequestId: one Error: Runtime exited with error: signal: killed",
-    }
-)
 
 
 @pytest.mark.parametrize(("end", "costs"), [(NO_ANSWER, 300), (KILLED, 45)], ids=["slow", "quick"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.state_machines.definitions import fleet_machine
+from tests.state_machines.definitions import DESCRIBED, fleet_machine
 from tests.state_machines.step_functions import BUCKET, EVENT_BUS
 
 if TYPE_CHECKING:
@@ -173,26 +173,14 @@ OUTCOME: Final = {
     "cause": "the backup was not completed",
     "instance_id": "a1",
 }
-# what Step Functions tells of an execution that another one waited for, as it was seen on AWS
-EXECUTION: Final = {
-    "ExecutionArn": "arn:aws:states:eu-central-1:123456789012:execution:backup:one",
-    "Input": '{"instance_id":"a1","description":"any outcome"}',
-    "InputDetails": {"Included": True},
-    "Name": "one",
-    "RedriveCount": 0,
-    "RedriveStatus": "REDRIVABLE",
-    "StartDate": 1795835700000,
-    "StateMachineArn": "arn:aws:states:eu-central-1:123456789012:stateMachine:backup",
-    "Status": "FAILED",
-    "StopDate": 1795839300000,
-}
+EXECUTION: Final = {**DESCRIBED, "Input": '{"instance_id":"a1","description":"any outcome"}'}
 ABORTED: Final = {**EXECUTION, "Status": "ABORTED"}
 OUTGROWN: Final = {"Cause": "too many events", "Error": "States.Runtime", **EXECUTION}
 
 
 def compact(document: object) -> str:
     """JSON as Step Functions writes it."""
-    return json.dumps(document, separators=(",", ":"))
+    return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
 
 @pytest.mark.parametrize(
