@@ -27,7 +27,7 @@ PY := .venv/bin/python
 
 # Commands
 run: $(VENV) $(RIE) ## run the function on EVENT=events/schedule.json with CREDENTIALS=password|aksk
-	@$(PY) -m tests.cloud.run --credentials $(CREDENTIALS) $(EVENT)
+	@$(PY) -m tests.local_cloud.run --credentials $(CREDENTIALS) $(EVENT)
 
 test: $(VENV) $(RIE) $(VENV_SAM) $(VENV_RUNTIME) ## run the whole test suite
 	@$(PY) -m pytest $(ARGS)
@@ -44,7 +44,7 @@ check: $(VENV) $(VENV_SAM) $(VENV_CHECKOV) ## format, lint, types, layers, templ
 	@echo '==> contract'
 	@PYTHONPATH=src $(PY) -m tests.contract --check
 	@echo '==> template'
-	@$(PY) -m tests.stack.lint
+	@$(PY) -m tests.template.lint
 
 build: $(VENV) ## build the artifact for ARCH=arm64|x86_64 in .aws-sam/build/BackupFunction
 	@$(MAKE) --no-print-directory -f src/Makefile build-BackupFunction \
@@ -57,10 +57,10 @@ contract: $(VENV) ## write docs/contract anew from the code
 	@PYTHONPATH=src $(PY) -m tests.contract
 
 sandbox: $(VENV) $(RIE) ## keep the local cloud running until Ctrl-C
-	@$(PY) -m tests.cloud.sandbox
+	@$(PY) -m tests.local_cloud.sandbox
 
 chaos: $(VENV) $(RIE) ## run N=100 random disturbances
-	@$(PY) -m tests.cloud.chaos $(N)
+	@$(PY) -m tests.local_cloud.chaos $(N)
 
 lock: .venv-lock/.installed ## remake the lock files (ARGS=--upgrade: with the newest versions)
 	@$(LOCK) --group dev pyproject.toml --universal --python-version 3.11 -o requirements.lock

@@ -6,7 +6,7 @@ import pytest
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from gaussdb_backup.function import BackupFunction
-from tests.cloud import overheard
+from tests.local_cloud import leak_detector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,14 +18,14 @@ def nothing_secret_is_said(tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
     The first fixture of all is the last one to end: by then everything has been said.
     """
-    folder = tmp_path_factory.mktemp("overheard")
+    folder = tmp_path_factory.mktemp("leak_detector")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(overheard.FOLDER, str(folder))
-        patch.setattr(BackupFunction, "__call__", overheard.listening(BackupFunction.__call__))
+        patch.setenv(leak_detector.FOLDER, str(folder))
+        patch.setattr(BackupFunction, "__call__", leak_detector.listening(BackupFunction.__call__))
         patch.setattr(
             LambdaPowertoolsFormatter,
             "format",
-            overheard.noting(LambdaPowertoolsFormatter.format),
+            leak_detector.noting(LambdaPowertoolsFormatter.format),
         )
         yield
-    assert overheard.leaks(folder) == []
+    assert leak_detector.leaks(folder) == []

@@ -1,39 +1,53 @@
-"""One event in, exactly one manual backup of a GaussDB (openGauss) instance asked for.
+"""One event in, exactly one manual backup of a GaussDB (openGauss) instance out.
 
-The modules in the order in which an event passes through them; imports go down only:
+The package in the order in which an event passes through it. Imports go down only. `make check`
+enforces this order with import-linter's layers (``pyproject.toml``).
 
-    handler       Lambda's entry: environment read once, function built, event handed on
-    function      one invocation: deliveries in, outcomes out; the last resort for the unexpected
-    settings      environment to checked settings, or the name of the wrong variable
-    doors         one module per door: is it mine, its deliveries, the shape of its answer
-    callers       who may knock with a signature: the webhook keys of this environment
-    webhooks      was this body signed, lately, by one of our keys
-    payload       a delivery becomes a checked request; its name follows from the event
-    fields        what a payload may hold, field by field
-    actions       a checked request becomes a reply, and what the log says of it
-    create        exactly one backup per event: asks, and finds out when the answer is lost
-    decision      what a create does next: a pure function, a row per case
-    look          what the list shows of a name
-    watch         status, check, verify: what only reads
-    lists         the API's lists, read whole
-    gaussdb       the API's calls: our words to HTTP and back
-    documents     the documents that the API answers with
-    access        either kind of credentials as a requests auth, renewed once
-    credentials   what a secret must hold, and how it authorises a request
-    iam           a user and a password become a token
-    signing       SDK-HMAC-SHA256 as pure functions, one per published step
-    secret_store  the extension: a secret's name becomes its value
-    patience      when to ask again
-    transport     one HTTP request inside the time that is left
-    answers       status, code and body to the documented reply or to one of our errors
-    telemetry     the INFO line, the ERROR line, the metrics
-    replies       the shapes of what callers get back
-    clock, times  now, sleep, time left: the one seam for time; times as events write them
-    errors        the names of everything that can go wrong
+    handler              Lambda's entry: environment read once, function built, event handed on
+    function             one invocation: deliveries in, results out; unexpected errors end here
+    settings             the environment as checked settings, or the name of the wrong variable
+    event_sources/       who asks: one class per event source
+        dispatch         which event source an event comes from
+        http             API Gateway and function URLs: authentication, routes, responses
+        records          messages of SQS, notifications of SNS
+        http_request     one HTTP request in the formats of API Gateway
+        direct           Step Functions, `aws lambda invoke`, EventBridge
+        webhook_keys     the cached signing keys of webhooks
+        base             what all event sources share
+        webhooks         verification of Standard Webhooks signatures
+    actions/             what can be asked for
+        dispatch         a checked request becomes a reply
+        create           exactly one backup per event: the loop
+        read             status, check, verify: the read-only actions
+        lookup           what the list of backups shows of a name
+        create_state     what a create knows, and what it does next
+    telemetry            log lines and metrics
+    gaussdb/             the service
+        pagination       whole lists, page by page
+        api              the API's calls: create and get, authorized and counted
+        models           the JSON objects that the API sends
+    credentials/         how the function proves who it is
+        auth             cached credentials as a requests auth, renewed once when refused
+        iam              a user name and a password become a token
+        models           what a secret must hold, and how it authorizes a request
+        secret_store     the secrets extension: a secret's name becomes its value
+        signing          SDK-HMAC-SHA256, one pure function per published step
+    request              a delivery becomes a checked request; its name follows from the event
+    payload_models       what a payload may hold, field by field
+    http_client/         requests to other hosts
+        retry            when to send a read-only request again
+        transport        one HTTP request inside the time that is left
+        error_mapping    status, code and body of a response become one of our errors
+        redaction        messages without keys, tokens and signatures
+        response         one whole HTTP response
+    replies              the JSON objects that callers get back
+    clock                now, sleep, time left: the only source of time
+    timestamps           times as events and the API write them
+    errors               the names of everything that can go wrong
 
-Where the way forks (``doors.entrance``, ``actions``, ``create``, ``access``), a branch that is
-seldom taken is imported when it is: a cold start pays for what it uses. Everything else is imported
-at the top, while Lambda lends a whole processor.
+A branch that is seldom taken (``event_sources.dispatch``, ``actions.dispatch``, ``actions.create``,
+``credentials.auth``) is imported when it is taken, because a cold start pays for each import.
+Everything else is imported at the top, while Lambda lends a whole processor.
 """
 
 VERSION = "0.1.0"

@@ -40,12 +40,12 @@ class Deadline:
         self.clock: Final = clock
         self.ends: Final = ends
 
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Seconds left, never negative."""
         return max(0.0, self.ends - self.clock.monotonic())
 
 
-def deadline_for(clock: Clock, remaining: float, longest: float) -> Deadline:
+def deadline_of_invocation(clock: Clock, remaining: float, longest: float) -> Deadline:
     """The end of an invocation.
 
     Args:

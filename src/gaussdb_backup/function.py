@@ -6,22 +6,22 @@ from typing import Final, Protocol, TypeVar
 
 from pydantic import JsonValue
 
-from gaussdb_backup.access import Access
-from gaussdb_backup.actions import Done, perform
-from gaussdb_backup.callers import WebhookKeys
-from gaussdb_backup.clock import Clock, Deadline, deadline_for
-from gaussdb_backup.doors.door import Door, Outcome
-from gaussdb_backup.doors.entrance import longest_seconds, open_door, refusing
+from gaussdb_backup.actions.dispatch import ActionResult, perform
+from gaussdb_backup.clock import Clock, Deadline, deadline_of_invocation
+from gaussdb_backup.credentials.auth import Auth
+from gaussdb_backup.credentials.secret_store import SecretStore
 from gaussdb_backup.errors import BackupError, InternalError, PermissionDenied
-from gaussdb_backup.fields import Status
-from gaussdb_backup.gaussdb import GaussDB
-from gaussdb_backup.payload import Create, Delivery, Request, read_request
-from gaussdb_backup.secret_store import SecretStore
+from gaussdb_backup.event_sources.base import DeliveryResult, EventSource
+from gaussdb_backup.event_sources.dispatch import max_seconds, read_event, rejected_event
+from gaussdb_backup.event_sources.webhook_keys import WebhookKeys
+from gaussdb_backup.gaussdb.api import GaussDB
+from gaussdb_backup.http_client.transport import Transport
+from gaussdb_backup.payload_models import StatusRequest
+from gaussdb_backup.request import CreateRequest, Delivery, Request, read_request
 from gaussdb_backup.settings import Settings
-from gaussdb_backup.telemetry import Fields, Telemetry, is_callers_fault
-from gaussdb_backup.transport import Transport
+from gaussdb_backup.telemetry import LogFields, Telemetry, is_client_error
 
-MOST_AT_ONCE: Final = 32
+MAX_CONCURRENCY: Final = 32
 
 T = TypeVar("T")
 
@@ -52,14 +52,14 @@ class BackupFunction:
         self._transport = Transport()
         if settings.GAUSSDB_ENDPOINT.startswith("https"):
             # while the environment starts, Lambda lends a whole processor; later a part of one
-            self._transport.read_authorities()
+            self._transport.load_trusted_authorities()
         store = SecretStore(
             self._transport,
             settings.PARAMETERS_SECRETS_EXTENSION_HTTP_PORT,
             settings.extension_token(),
         )
         self._keys = WebhookKeys(store, settings.WEBHOOK_SECRET_ID)
-        self._access = Access(
+        self._auth = Auth(
             store,
             secret_id=settings.CREDENTIALS_SECRET_ID,
             iam_endpoint=settings.IAM_ENDPOINT,
@@ -82,17 +82,17 @@ class BackupFunction:
 
     def _answer(self, event: JsonValue, context: LambdaContext) -> JsonValue:
         remaining = context.get_remaining_time_in_millis() / 1000
-        deadline = deadline_for(self._clock, remaining, longest_seconds(event))
+        deadline = deadline_of_invocation(self._clock, remaining, max_seconds(event))
         try:
             door = self._open(event, context.aws_request_id, deadline)
             return door.answer(self._deliver_all(door.groups, deadline))
         finally:
             self._telemetry.flush()
 
-    def _open(self, event: JsonValue, request_id: str, deadline: Deadline) -> Door:
+    def _open(self, event: JsonValue, request_id: str, deadline: Deadline) -> EventSource:
         try:
             return self._guarded(
-                lambda: open_door(
+                lambda: read_event(
                     event,
                     request_id=request_id,
                     default_payload=self._settings.DEFAULT_PAYLOAD,
@@ -101,18 +101,18 @@ class BackupFunction:
                 )
             )
         except BackupError as error:
-            return refusing(event, error, request_id)
+            return rejected_event(event, error, request_id)
 
     def _deliver_all(
         self, groups: Sequence[Sequence[Delivery]], deadline: Deadline
-    ) -> list[list[Outcome]]:
+    ) -> list[list[DeliveryResult]]:
         """The outcomes of all groups, side by side, none waiting for another."""
         if len(groups) == 1:
             return [self._deliver_group(groups[0], deadline)]
-        with ThreadPoolExecutor(min(len(groups), MOST_AT_ONCE)) as pool:
+        with ThreadPoolExecutor(min(len(groups), MAX_CONCURRENCY)) as pool:
             return list(pool.map(lambda group: self._deliver_group(group, deadline), groups))
 
-    def _deliver_group(self, group: Sequence[Delivery], deadline: Deadline) -> list[Outcome]:
+    def _deliver_group(self, group: Sequence[Delivery], deadline: Deadline) -> list[DeliveryResult]:
         """The outcomes of a group in order, up to and with its first failure."""
         outcomes = []
         for delivery in group:
@@ -121,8 +121,8 @@ class BackupFunction:
                 break
         return outcomes
 
-    def _deliver(self, delivery: Delivery, deadline: Deadline) -> Outcome:
-        gaussdb = GaussDB(self._settings.GAUSSDB_ENDPOINT, self._transport, self._access, deadline)
+    def _deliver(self, delivery: Delivery, deadline: Deadline) -> DeliveryResult:
+        gaussdb = GaussDB(self._settings.GAUSSDB_ENDPOINT, self._transport, self._auth, deadline)
         fields: dict[str, object] = {
             "trigger": delivery.trigger,
             "correlation_id": delivery.correlation_id,
@@ -131,18 +131,20 @@ class BackupFunction:
             done = self._guarded(lambda: self._perform(delivery, gaussdb, fields))
         except BackupError as error:
             self._tell_failure(error, delivery, {**fields, **_effort(gaussdb)})
-            return Outcome(error, backup_name=_name(fields))
+            return DeliveryResult(error, backup_name=_name(fields))
         finally:
             self._telemetry.called(gaussdb.calls)
         creating = done.message == "backup accepted"
         shown = {**fields, **done.fields, **_effort(gaussdb)}
         self._telemetry.done(done.message, shown, creating=creating)
-        return Outcome(done.reply)
+        return DeliveryResult(done.reply)
 
-    def _perform(self, delivery: Delivery, gaussdb: GaussDB, fields: dict[str, object]) -> Done:
+    def _perform(
+        self, delivery: Delivery, gaussdb: GaussDB, fields: dict[str, object]
+    ) -> ActionResult:
         request = read_request(delivery)
         fields["instance_id"] = request.instance_id
-        if isinstance(request, Create | Status):
+        if isinstance(request, CreateRequest | StatusRequest):
             fields["backup_name"] = request.name
         self._permit(request)
         return perform(request, gaussdb, self._telemetry)
@@ -152,8 +154,8 @@ class BackupFunction:
         if allowed is not None and request.instance_id not in allowed:
             raise PermissionDenied("ALLOWED_INSTANCES does not name this instance")
 
-    def _tell_failure(self, error: BackupError, delivery: Delivery, fields: Fields) -> None:
-        if is_callers_fault(error, delivery.trigger):
+    def _tell_failure(self, error: BackupError, delivery: Delivery, fields: LogFields) -> None:
+        if is_client_error(error, delivery.trigger):
             self._telemetry.refused(error, fields)
         else:
             shown = {**fields, "action": delivery.action}
@@ -169,10 +171,10 @@ class BackupFunction:
             raise InternalError(error) from None
 
 
-def _effort(gaussdb: GaussDB) -> Fields:
+def _effort(gaussdb: GaussDB) -> LogFields:
     return {"attempts": gaussdb.creates, "api_ms": round(sum(gaussdb.calls), 1)}
 
 
-def _name(fields: Fields) -> str | None:
+def _name(fields: LogFields) -> str | None:
     name = fields.get("backup_name")
     return name if isinstance(name, str) else None

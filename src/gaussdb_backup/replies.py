@@ -3,7 +3,7 @@
 from typing import Literal, TypedDict
 
 
-class Backup(TypedDict):
+class BackupReply(TypedDict):
     """A backup as the service names its parts when it accepts one."""
 
     id: str
@@ -15,30 +15,30 @@ class Backup(TypedDict):
     instance_id: str
 
 
-class ListedBackup(Backup):
+class ListedBackupReply(BackupReply):
     """A backup as the service lists it: with its size in MB and its end."""
 
     size: float | None
     end_time: str | None
 
 
-class Created(TypedDict):
+class CreateReply(TypedDict):
     """The reply to ``create``: this event's backup, made now or already there."""
 
     outcome: Literal["created", "existing"]
     job_id: str | None
-    backup: Backup
+    backup: BackupReply
 
 
-class Status(TypedDict):
+class StatusReply(TypedDict):
     """The reply to ``status``: how far a backup has come."""
 
     outcome: Literal["building", "completed", "failed"]
-    backup: ListedBackup
+    backup: ListedBackupReply
     job_id: str | None
 
 
-class Instance(TypedDict):
+class InstanceReply(TypedDict):
     """An instance as ``check`` shows it."""
 
     id: str
@@ -46,21 +46,21 @@ class Instance(TypedDict):
     status: str
 
 
-class Checked(TypedDict):
+class CheckReply(TypedDict):
     """The reply to ``check``: whether the instance could take a backup now."""
 
     outcome: Literal["ready", "busy", "not_ready"]
-    instance: Instance
+    instance: InstanceReply
 
 
-class Verified(TypedDict):
+class VerifyReply(TypedDict):
     """The reply to ``verify``: the newest completed backup, and what manual backups add up to."""
 
     outcome: Literal["fresh"]
-    backup: ListedBackup
+    backup: ListedBackupReply
     age_hours: float
     manual_backups: int
     manual_mb: float
 
 
-Reply = Created | Status | Checked | Verified
+Reply = CreateReply | StatusReply | CheckReply | VerifyReply

@@ -17,8 +17,14 @@ from pydantic import (
 )
 
 from gaussdb_backup.errors import ConfigurationError, InvalidRequest
-from gaussdb_backup.fields import CreateFields, InstanceId, check_fields, invalid, parse_json
-from gaussdb_backup.transport import is_loopback
+from gaussdb_backup.http_client.transport import is_loopback
+from gaussdb_backup.payload_models import (
+    CreatePayload,
+    InstanceId,
+    invalid_request,
+    parse_json,
+    validate_payload,
+)
 
 DEFAULT_SERVICE = "gaussdb-backup"
 
@@ -49,12 +55,12 @@ def _payload(text: object) -> JsonValue:
     try:
         payload = parse_json(str(text))
         if not isinstance(payload, dict):
-            raise invalid("", "must be a JSON object")
-        fields = check_fields(payload)
+            raise invalid_request("", "must be a JSON object")
+        fields = validate_payload(payload)
     except InvalidRequest as error:
         raise ValueError(error.detail) from None
     fixed = [name for name in _SPENT_AT_ONCE if payload.get(name) is not None]
-    if isinstance(fields, CreateFields) and fixed:
+    if isinstance(fields, CreatePayload) and fixed:
         raise ValueError(f"/{fixed[0]} would give the backups of all runs one name")
     return payload
 

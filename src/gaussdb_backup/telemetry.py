@@ -23,7 +23,7 @@ from gaussdb_backup.errors import (
 )
 
 NAMESPACE: Final = "GaussDBBackup"
-CALLERS_FAULT: Final = (
+CLIENT_ERRORS: Final = (
     Unauthenticated,
     NotFound,
     MethodNotAllowed,
@@ -31,7 +31,7 @@ CALLERS_FAULT: Final = (
     UnsupportedMediaType,
 )
 
-Fields = Mapping[str, object]
+LogFields = Mapping[str, object]
 
 
 class Telemetry:
@@ -51,19 +51,19 @@ class Telemetry:
         self._points: deque[tuple[str, MetricUnit, float]] = deque()
         self._ages: deque[tuple[str, float]] = deque()
 
-    def done(self, message: str, fields: Fields, *, creating: bool) -> None:
+    def done(self, message: str, fields: LogFields, *, creating: bool) -> None:
         """A delivery ended well; a creating one with a backup accepted, now or before."""
         self._log(logging.INFO, message, fields)
         if creating:
             self._points.append(("BackupAccepted", MetricUnit.Count, 1))
 
-    def failed(self, error: BackupError, fields: Fields, *, creating: bool) -> None:
+    def failed(self, error: BackupError, fields: LogFields, *, creating: bool) -> None:
         """A delivery failed; a creating one counts as a failed backup."""
         self._log(logging.ERROR, "backup failed", {**fields, **_error_fields(error)})
         if creating:
             self._points.append(("BackupFailed", MetricUnit.Count, 1))
 
-    def refused(self, error: BackupError, fields: Fields) -> None:
+    def refused(self, error: BackupError, fields: LogFields) -> None:
         """A request over HTTP was wrong in itself: nobody needs to wake up."""
         self._log(logging.WARNING, "request refused", {**fields, **_error_fields(error)})
         self._points.append(("RequestsRefused", MetricUnit.Count, 1))
@@ -95,7 +95,7 @@ class Telemetry:
         ) as metric:
             metric.add_dimension("instance_id", instance_id)
 
-    def _log(self, level: int, message: str, fields: Fields) -> None:
+    def _log(self, level: int, message: str, fields: LogFields) -> None:
         shown = {name: value for name, value in fields.items() if value is not None}
         write = {
             logging.INFO: self.logger.info,
@@ -121,8 +121,8 @@ def _error_fields(error: BackupError) -> dict[str, object]:
     }
 
 
-def is_callers_fault(error: BackupError, trigger: str) -> bool:
+def is_client_error(error: BackupError, trigger: str) -> bool:
     """Whether a failure is a wrong HTTP request rather than a failed backup."""
-    return isinstance(error, CALLERS_FAULT) or (
+    return isinstance(error, CLIENT_ERRORS) or (
         trigger == "http" and isinstance(error, InvalidRequest) and error.violations != ()
     )

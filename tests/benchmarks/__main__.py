@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks.cold import cold_starts
 from tests.benchmarks.contenders import READY_TOKEN, ROOT, build_all
-from tests.benchmarks.goals import OURS, batch_goal, cold_goals, size_goal, table, warm_goals
+from tests.benchmarks.goals import OWN, batch_goal, cold_goals, size_goal, table, warm_goals
 from tests.benchmarks.picture import draw
 from tests.benchmarks.warm import above_a_bare_post, batches, warm, with_listed
-from tests.cloud.console import log_in
-from tests.cloud.local_cloud import LocalCloud
+from tests.local_cloud.console import log_in
+from tests.local_cloud.local_cloud import LocalCloud
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def main() -> None:
 
     contenders = build_all(_say)
     starts = _cold(contenders, rounds)
-    ours = [contender for contender in contenders if contender.name in OURS]
+    ours = [contender for contender in contenders if contender.name in OWN]
     goals = [*cold_goals(starts), *_warm(contenders, starts, times, pairs)]
     goals += _growth(ours, 3 if arguments.quick else 9)
     goals.append(size_goal(ours[0].megabytes()))
@@ -69,7 +69,7 @@ def _warm(
         start = starts[contender.name]
         with _cloud() as cloud:
             seen = warm(contender, cloud, times)
-            if contender.name in OURS:
+            if contender.name in OWN:
                 requests.append(seen.requests)
                 above.append(above_a_bare_post(contender, cloud, pairs))
         rows.append(

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from statistics import quantiles
 from typing import TYPE_CHECKING
 
-from tests.cloud.local_cloud import INSTANCE_ID
+from tests.local_cloud.local_cloud import INSTANCE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tests.benchmarks.contenders import Contender, Name
-    from tests.cloud.local_cloud import LocalCloud
+    from tests.local_cloud.local_cloud import LocalCloud
 
 
 @dataclass(frozen=True, slots=True)

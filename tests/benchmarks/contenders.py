@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from tests.benchmarks.runtime import MeasuredRuntime
-from tests.cloud.lambda_runtime import HANDLER
-from tests.cloud.local_cloud import CREDENTIALS_SECRETS, LocalCloud
+from tests.local_cloud.lambda_runtime import HANDLER
+from tests.local_cloud.local_cloud import CREDENTIALS_SECRETS, LocalCloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.cloud.local_cloud import Credentials
+    from tests.local_cloud.local_cloud import Credentials
 
 HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parents[1]

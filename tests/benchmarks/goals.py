@@ -34,16 +34,16 @@ class Goal:
         return "aim" if worst <= self.aim else "must" if worst <= self.must else "MISSED"
 
 
-OURS: Final[tuple[Name, Name]] = ("ours, password", "ours, AK/SK")
+OWN: Final[tuple[Name, Name]] = ("ours, password", "ours, AK/SK")
 
 
 def cold_goals(starts: Mapping[Name, Start]) -> list[Goal]:
     """Cold starts as ratios in one run."""
 
     def times(other: Name) -> list[float]:
-        return [starts[one].total / starts[other].total for one in OURS]
+        return [starts[one].total / starts[other].total for one in OWN]
 
-    memory = [starts[one].peak / starts["obvious"].peak for one in OURS]
+    memory = [starts[one].peak / starts["obvious"].peak for one in OWN]
     return [
         Goal("cold start / obvious as `sam build` leaves it", 0.15, 0.13, times("obvious")),
         Goal("cold start / obvious, compiled", 0.70, 0.60, times("obvious, compiled")),

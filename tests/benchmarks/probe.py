@@ -12,12 +12,12 @@ from pathlib import Path
 
 import requests
 
-from gaussdb_backup.access import Access
-from gaussdb_backup.clock import Clock, deadline_for
+from gaussdb_backup.clock import Clock, deadline_of_invocation
+from gaussdb_backup.credentials.auth import Auth
+from gaussdb_backup.credentials.secret_store import SecretStore
 from gaussdb_backup.handler import lambda_handler
-from gaussdb_backup.secret_store import SecretStore
+from gaussdb_backup.http_client.transport import Transport
 from gaussdb_backup.settings import read_settings
-from gaussdb_backup.transport import Transport
 
 
 class Context:
@@ -58,21 +58,21 @@ def _authorised(instance_id: str, times: int) -> list[requests.PreparedRequest]:
     """The requests of our function, authorised beforehand."""
     settings, clock = read_settings(os.environ), Clock()
     port, token = settings.PARAMETERS_SECRETS_EXTENSION_HTTP_PORT, settings.extension_token()
-    access = Access(
+    access = Auth(
         SecretStore(Transport(), port, token),
         secret_id=settings.CREDENTIALS_SECRET_ID,
         iam_endpoint=settings.IAM_ENDPOINT,
         project_id=settings.PROJECT_ID,
         clock=clock,
     )
-    ticket = access.ticket(deadline_for(clock, 30, math.inf))
-    url = f"{settings.GAUSSDB_ENDPOINT}/v3/{ticket.project_id}/backups"
+    authorization = access.authorization(deadline_of_invocation(clock, 30, math.inf))
+    url = f"{settings.GAUSSDB_ENDPOINT}/v3/{authorization.project_id}/backups"
     return [
         requests.Request(
             *("POST", url),
             data=json.dumps({"instance_id": instance_id, "name": f"bare-{number:012}"}).encode(),
             headers={"Content-Type": "application/json"},
-            auth=ticket.auth,
+            auth=authorization.auth,
         ).prepare()
         for number in range(times)
     ]

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from tests.cloud.lambda_runtime import LambdaRuntime
+from tests.local_cloud.lambda_runtime import LambdaRuntime
 
 _INVOKE_REPORT: Final = re.compile(r"INVOKE RTDONE\(status: success.* duration: ([\d.]+)ms\)")
 _PEAK: Final = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)

@@ -12,17 +12,17 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.benchmarks.contenders import PYTHON
-from tests.cloud.emulator import Fault
-from tests.cloud.events import sqs
-from tests.cloud.lambda_runtime import LAMBDA_ENVIRONMENT
-from tests.cloud.local_cloud import INSTANCE_ID
+from tests.local_cloud.emulator import Fault
+from tests.local_cloud.events import sqs
+from tests.local_cloud.lambda_runtime import LAMBDA_ENVIRONMENT
+from tests.local_cloud.local_cloud import INSTANCE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.benchmarks.contenders import Contender
     from tests.benchmarks.runtime import MeasuredRuntime
-    from tests.cloud.local_cloud import LocalCloud
+    from tests.local_cloud.local_cloud import LocalCloud
 
 PROBE: Final = Path(__file__).with_name("probe.py")
 SLOW_SECONDS: Final = 0.3

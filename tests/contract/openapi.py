@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from gaussdb_backup import VERSION, errors
-from gaussdb_backup.doors.http import LARGEST_BODY
 from gaussdb_backup.errors import BackupError
-from gaussdb_backup.fields import KEY_LENGTH, PAYLOADS
-from gaussdb_backup.webhooks import LONGEST_ID, TOLERANCE_SECONDS
+from gaussdb_backup.event_sources.http import MAX_BODY_BYTES
+from gaussdb_backup.event_sources.webhooks import MAX_ID_LENGTH, TOLERANCE_SECONDS
+from gaussdb_backup.payload_models import KEY_LENGTH, PAYLOADS
 from tests.contract.schemas import Schema, payload_of, reply_schemas
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def openapi() -> Schema:
             }
         ],
         "paths": {
-            "/backups": {"post": _create(replies["Created"])},
-            "/backups/{backup_id}": {"get": _status(replies["Status"])},
+            "/backups": {"post": _create(replies["CreateReply"])},
+            "/backups/{backup_id}": {"get": _status(replies["StatusReply"])},
         },
         "components": {
             "schemas": {**schemas, "Create": payload_of("create"), "Problem": _problem()},
@@ -86,7 +86,7 @@ _SECURITY: Final[Mapping[str, Schema]] = {
         "name": "webhook-id",
         "in": "header",
         "description": (
-            f"Standard Webhooks: the message's ID, at most {LONGEST_ID} characters, the same on "
+            f"Standard Webhooks: the message's ID, at most {MAX_ID_LENGTH} characters, the same on "
             "every attempt; it alone identifies the request."
         ),
     },
@@ -132,7 +132,7 @@ def _create(reply: Schema) -> Schema:
         ],
         "requestBody": {
             "required": True,
-            "description": f"At most {LARGEST_BODY} bytes.",
+            "description": f"At most {MAX_BODY_BYTES} bytes.",
             "content": {
                 "application/json": {
                     "schema": {"$ref": "#/components/schemas/Create"},

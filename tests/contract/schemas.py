@@ -14,8 +14,8 @@ from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import TypedDict
 
 from gaussdb_backup import replies
-from gaussdb_backup.fields import PAYLOADS, is_key
-from gaussdb_backup.times import utc_time
+from gaussdb_backup.payload_models import PAYLOADS, is_idempotency_key
+from gaussdb_backup.timestamps import parse_utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,10 +79,10 @@ def breaks_an_unsaid_rule(received: Mapping[str, Any]) -> bool:
     A key has only characters that can be printed, and a time stands in the calendar.
     """
     key, time = received.get("idempotency_key"), received.get("scheduled_time")
-    if isinstance(key, str) and not is_key(key):
+    if isinstance(key, str) and not is_idempotency_key(key):
         return True
     try:
-        return isinstance(time, str) and utc_time(time) is None
+        return isinstance(time, str) and parse_utc(time) is None
     except ValueError:
         return True
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
 from gaussdb_backup.errors import InvalidRequest
-from gaussdb_backup.payload import Delivery, Identity, read_request
-from tests.cloud.events import PAYLOAD, http, sample, sns, sqs
-from tests.cloud.local_cloud import INSTANCE_ID
-from tests.cloud.stage import Stage
+from gaussdb_backup.request import Delivery, Identity, read_request
 from tests.contract.__main__ import main
 from tests.contract.files import FOLDER, contents
 from tests.contract.schemas import breaks_an_unsaid_rule
+from tests.local_cloud.events import PAYLOAD, http, sample, sns, sqs
+from tests.local_cloud.harness import Stage
+from tests.local_cloud.local_cloud import INSTANCE_ID
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from typing import Any, Final
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from tests.cloud import events
+from tests.local_cloud import events
 
 LAW: Final = settings(max_examples=150, deadline=None)
 
@@ -195,5 +195,5 @@ def spellings(moment: datetime) -> list[str]:
     """One moment, written in several ways that all keep its second."""
     text = moment.isoformat()
     in_utc = moment.astimezone(UTC).isoformat(timespec="seconds")
-    zulu = in_utc.replace("+00:00", "Z")
-    return [text, text.replace("T", " "), in_utc, zulu, zulu.lower()]
+    format_utc = in_utc.replace("+00:00", "Z")
+    return [text, text.replace("T", " "), in_utc, format_utc, format_utc.lower()]

@@ -15,18 +15,26 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.cloud.events import DIALECTS, PAYLOAD, SAMPLES, http, response, sample, signed_headers
-from tests.cloud.local_cloud import INSTANCE_ID
-from tests.cloud.stage import Stage
 from tests.contract.openapi import openapi
 from tests.contract.schemas import reply
+from tests.local_cloud.events import (
+    DIALECTS,
+    PAYLOAD,
+    SAMPLES,
+    http,
+    response,
+    sample,
+    signed_headers,
+)
+from tests.local_cloud.harness import Stage
+from tests.local_cloud.local_cloud import INSTANCE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hypothesis.strategies import SearchStrategy
 
-    from tests.cloud.stage import Ending
+    from tests.local_cloud.harness import Ending
 
 REPLY: Final = jsonschema_rs.validator_for(reply())
 PROBLEM: Final = jsonschema_rs.validator_for(openapi()["components"]["schemas"]["Problem"])

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaussdb_backup.doors.door import Outcome
-from gaussdb_backup.doors.entrance import longest_seconds
-from gaussdb_backup.doors.http import HttpDoor, http_delivery
-from gaussdb_backup.doors.http_request import read_http
-from gaussdb_backup.doors.records import SqsMessages
 from gaussdb_backup.errors import BackupError, InvalidRequest
-from gaussdb_backup.payload import Create, read_request
-from gaussdb_backup.webhooks import is_signed, read_claim
-from tests.cloud import events
+from gaussdb_backup.event_sources.base import DeliveryResult
+from gaussdb_backup.event_sources.dispatch import max_seconds
+from gaussdb_backup.event_sources.http import HttpEvent, http_delivery
+from gaussdb_backup.event_sources.http_request import read_http
+from gaussdb_backup.event_sources.records import SqsBatch
+from gaussdb_backup.event_sources.webhooks import is_valid_signature, parse_signature
+from gaussdb_backup.request import CreateRequest, read_request
+from tests.local_cloud import events
 from tests.properties.strategies import (
     GOOD_EVENTS,
     LAW,
@@ -28,11 +28,11 @@ from tests.properties.strategies import (
     json_values,
     spoilt,
 )
-from tests.steps.entering import REQUEST_ID, enter
+from tests.unit.event_reading import REQUEST_ID, enter
 
 if TYPE_CHECKING:
-    from gaussdb_backup.doors.door import Door
-    from gaussdb_backup.payload import Delivery, Request
+    from gaussdb_backup.event_sources.base import EventSource
+    from gaussdb_backup.request import Delivery, Request
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{3,63}")
 INSTANCE = re.compile(r"[A-Za-z0-9]{1,64}")
@@ -40,7 +40,7 @@ KEY = b"not-a-real-webhook-key-1"
 NOW = 1_795_428_904.0
 
 
-def opened(event: Any) -> Door | BackupError:
+def opened(event: Any) -> EventSource | BackupError:
     """The door of an event, or the error in its place."""
     try:
         return enter(event, default_payload=PAYLOADS[0])
@@ -56,10 +56,10 @@ def read(delivery: Delivery) -> Request | BackupError:
         return error
 
 
-def answered(door: Door) -> Any:
+def answered(door: EventSource) -> Any:
     """What a door answers when each of its readable deliveries came to nothing."""
     ends = [
-        [Outcome(end if isinstance(end, BackupError) else InvalidRequest("tried in vain"))]
+        [DeliveryResult(end if isinstance(end, BackupError) else InvalidRequest("tried in vain"))]
         for end in (read(group[0]) for group in door.groups)
     ]
     try:
@@ -80,7 +80,7 @@ def test_every_event_becomes_requests_or_errors_of_ours(event: Any) -> None:
         if isinstance(request, BackupError):
             continue
         assert INSTANCE.fullmatch(request.instance_id)
-        if isinstance(request, Create):
+        if isinstance(request, CreateRequest):
             assert NAME.fullmatch(request.name)
             assert not re.search(r"[>!<\"&'=\r\n]", request.description or "")
             assert len(request.description or "") <= 256
@@ -93,11 +93,11 @@ def test_every_event_has_a_well_formed_answer(event: Any) -> None:
     door = opened(event)
     answer = door if isinstance(door, BackupError) else answered(door)
     if isinstance(answer, BackupError):
-        assert not isinstance(door, HttpDoor | SqsMessages)
-    elif isinstance(door, HttpDoor):
+        assert not isinstance(door, HttpEvent | SqsBatch)
+    elif isinstance(door, HttpEvent):
         assert 400 <= events.response(answer).status < 600
     else:
-        assert isinstance(door, SqsMessages)
+        assert isinstance(door, SqsBatch)
         identifiers = [item["itemIdentifier"] for item in answer["batchItemFailures"]]
         assert identifiers == list(door.order)
         assert json.dumps(answer).encode()
@@ -126,7 +126,7 @@ def test_every_delivery_can_be_logged(event: Any) -> None:
         return
     for delivery in (one for group in door.groups for one in group):
         assert delivery.trigger in {"direct", "schedule", "eventbridge", "http", "sqs", "sns"}
-        assert delivery.correlation_id.encode() or delivery.fault
+        assert delivery.correlation_id.encode() or delivery.error
         assert delivery.action in {"create", "status", "check", "verify"}
 
 
@@ -147,7 +147,7 @@ def test_every_event_is_read_alike_again(event: Any) -> None:
 @given(json_values())
 def test_every_event_has_a_time_limit(event: Any) -> None:
     """For any JSON: more than none."""
-    assert longest_seconds(event) > 0
+    assert max_seconds(event) > 0
 
 
 HEADERS = st.dictionaries(
@@ -175,8 +175,8 @@ def over_http(event: Any) -> Delivery:
     """The delivery of a request, at a door whose one webhook key is known."""
 
     def signer(headers: Any, body: bytes) -> str | None:
-        claim = read_claim(headers, NOW)
-        return claim.webhook_id if claim and is_signed(claim, body, [KEY]) else None
+        claim = parse_signature(headers, NOW)
+        return claim.webhook_id if claim and is_valid_signature(claim, body, [KEY]) else None
 
     return http_delivery(read_http(event, REQUEST_ID), signer)
 
@@ -197,7 +197,7 @@ def test_any_headers_and_any_body_end_in_an_answer(
     event |= events.http(body, dialect=dialect, encoded=True, known=known) if encoded else {}
     event |= {"headers": headers, "multiValueHeaders": {k: [v, v] for k, v in headers.items()}}
     end = read(over_http(event))
-    assert isinstance(end, BackupError | Create)
+    assert isinstance(end, BackupError | CreateRequest)
     if not known:
         assert type(end).__name__ == "Unauthenticated"
 
@@ -214,7 +214,7 @@ def test_nobody_gets_in_by_a_malformed_envelope(event: Any) -> None:
     if not isinstance(event, dict) or isinstance(opened(event), BackupError):
         return
     door = opened(event)
-    if isinstance(door, HttpDoor) and isinstance(read(door.delivery), Create):
+    if isinstance(door, HttpEvent) and isinstance(read(door.delivery), CreateRequest):
         context = event["requestContext"]
         assert context.get("authorizer") or context["identity"]
 

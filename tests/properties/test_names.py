@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gaussdb_backup.payload import Identity, canonical_json, derived_name
-from gaussdb_backup.times import epoch_time, utc_time, zulu
-from tests.cloud import events
+from gaussdb_backup.request import Identity, canonical_json, derived_name
+from gaussdb_backup.timestamps import format_utc, parse_epoch_milliseconds, parse_utc
+from tests.local_cloud import events
 from tests.properties.strategies import (
     LAW,
     TEXTS,
@@ -22,7 +22,7 @@ from tests.properties.strategies import (
     moments,
     spellings,
 )
-from tests.steps.entering import create_of
+from tests.unit.event_reading import create_of
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{3,63}")
 FLAT = st.dictionaries(
@@ -134,8 +134,8 @@ def _present(value: dict[str, Any]) -> dict[str, Any]:
 def test_a_time_is_its_moment(moment: datetime) -> None:
     """In every spelling: the same second in UTC."""
     expected = moment.astimezone(UTC).replace(microsecond=0)
-    assert {utc_time(text) for text in spellings(moment)} == {expected}
-    assert utc_time(zulu(expected)) == expected
+    assert {parse_utc(text) for text in spellings(moment)} == {expected}
+    assert parse_utc(format_utc(expected)) == expected
 
 
 @LAW
@@ -143,7 +143,7 @@ def test_a_time_is_its_moment(moment: datetime) -> None:
 def test_a_text_is_a_time_or_it_is_not(text: str) -> None:
     """For any text: an aware time in whole seconds of UTC, or a `ValueError`."""
     try:
-        time = utc_time(text)
+        time = parse_utc(text)
     except ValueError:
         return
     assert time.tzinfo is UTC
@@ -154,5 +154,5 @@ def test_a_text_is_a_time_or_it_is_not(text: str) -> None:
 @given(json_values())
 def test_milliseconds_are_a_time_or_they_are_not(value: Any) -> None:
     """For any JSON: an aware time in whole seconds of UTC, or None."""
-    time = epoch_time(value)
+    time = parse_epoch_milliseconds(value)
     assert time is None or (time.tzinfo is UTC and time.microsecond == 0)

@@ -7,9 +7,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaussdb_backup.credentials import KeyPair, Password, read_credentials
+from gaussdb_backup.credentials.models import (
+    AccessKeyCredentials,
+    PasswordCredentials,
+    read_credentials,
+)
+from gaussdb_backup.credentials.secret_store import Secret
 from gaussdb_backup.errors import ConfigurationError, SecretUnavailable
-from gaussdb_backup.secret_store import Secret
 from gaussdb_backup.settings import Settings, read_settings
 from tests.properties.strategies import LAW, TEXTS, json_values, spoilt
 
@@ -37,7 +41,7 @@ any_secret = st.one_of(
 ).filter(lambda value: isinstance(value, dict))
 
 
-def read(value: dict[str, Any]) -> KeyPair | Password | SecretUnavailable:
+def read(value: dict[str, Any]) -> AccessKeyCredentials | PasswordCredentials | SecretUnavailable:
     """What a secret holds, or the refusal in its place."""
     try:
         return read_credentials(Secret(value, "1"))
@@ -50,7 +54,7 @@ def read(value: dict[str, Any]) -> KeyPair | Password | SecretUnavailable:
 def test_a_secret_holds_credentials_or_says_what_is_wrong(value: dict[str, Any]) -> None:
     """For any JSON object: what can be sent, or one line that names keys."""
     end = read(value)
-    if isinstance(end, KeyPair):
+    if isinstance(end, AccessKeyCredentials):
         shown = f"{end.access_key}{end.security_token or ''}"
         assert shown.isascii()
         assert shown.isprintable()

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaussdb_backup.clock import Clock
-from gaussdb_backup.credentials import KeyPair, Signed
-from gaussdb_backup.signing import (
-    authorization,
+from gaussdb_backup.credentials.models import AccessKeyCredentials, SignatureAuth
+from gaussdb_backup.credentials.signing import (
+    authorization_header,
     canonical_path,
     canonical_query,
     canonical_request,
@@ -102,7 +102,7 @@ def test_a_signature_is_the_one_of_huawei_s_signer(
         "Content-Type": "application/json",
         "X-Sdk-Date": sdk_date(date),
     }
-    ours = authorization(
+    ours = authorization_header(
         *keys, method=method, path=encoded(path), query=query_of(pairs), headers=sent, body=body
     )
     assert ours == by_huawei(method, path, pairs, sent, body, keys)
@@ -126,7 +126,9 @@ def test_the_auth_signs_what_requests_sends(
     keys: tuple[str, str],
 ) -> None:
     """For any prepared request: Huawei's signer, given its bytes, comes to its header."""
-    pair = KeyPair(access_key=keys[0], secret_key=keys[1], security_token=security_token)
+    pair = AccessKeyCredentials(
+        access_key=keys[0], secret_key=keys[1], security_token=security_token
+    )
     url = f"https://gaussdb.example/v3/p/{quote(resource, safe='')}"
     url += f"?{query_of(pairs)}" if pairs else ""
     prepared = requests.Request(
@@ -134,7 +136,7 @@ def test_the_auth_signs_what_requests_sends(
         url,
         data=body,
         headers={"Content-Type": "application/json"},
-        auth=Signed(pair, "p", Clock(now=date.timestamp)),
+        auth=SignatureAuth(pair, "p", Clock(now=date.timestamp)),
     ).prepare()
     names = [
         name

@@ -10,18 +10,18 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from gaussdb_backup.webhooks import (
-    LONGEST_KEY,
-    SHORTEST_KEY,
+from gaussdb_backup.event_sources.webhooks import (
+    MAX_KEY_BYTES,
+    MIN_KEY_BYTES,
     TOLERANCE_SECONDS,
-    is_signed,
-    read_claim,
-    read_key,
+    decode_key,
+    is_valid_signature,
+    parse_signature,
 )
-from tests.cloud.events import signature
+from tests.local_cloud.events import signature
 from tests.properties.strategies import LAW, TEXTS
 
-KEYS = st.binary(min_size=SHORTEST_KEY, max_size=LONGEST_KEY)
+KEYS = st.binary(min_size=MIN_KEY_BYTES, max_size=MAX_KEY_BYTES)
 IDS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=60)
 BODIES = st.text(st.characters(codec="utf-8"), max_size=200)
 NOW = 1_795_428_904.0
@@ -43,8 +43,8 @@ def headers(message_id: str, timestamp: int, signatures: str) -> dict[str, str]:
 
 def lets_in(sent: dict[str, str], body: bytes, keys: list[bytes], now: float) -> bool:
     """Whether we take the request for a signed one."""
-    claim = read_claim(sent, now)
-    return claim is not None and is_signed(claim, body, keys)
+    claim = parse_signature(sent, now)
+    return claim is not None and is_valid_signature(claim, body, keys)
 
 
 def package_lets_in(sent: dict[str, str], body: bytes, key: bytes) -> bool:
@@ -128,11 +128,11 @@ def test_a_good_signature_is_found_among_any(
 def test_a_text_is_a_key_or_it_is_not(text: str) -> None:
     """For any text: 24 to 64 bytes that it spells, or a `ValueError` that does not show it."""
     try:
-        spelt = read_key(text)
+        spelt = decode_key(text)
     except ValueError as refusal:
         shown = str(refusal)
     else:
-        assert SHORTEST_KEY <= len(spelt) <= LONGEST_KEY
+        assert MIN_KEY_BYTES <= len(spelt) <= MAX_KEY_BYTES
         assert base64.b64decode(text.removeprefix("whsec_")) == spelt
         shown = ""
     assert len(text) < 8 or text not in shown

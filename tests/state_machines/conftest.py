@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.cloud.lambda_runtime import LambdaRuntime
-from tests.cloud.local_cloud import LocalCloud
+from tests.local_cloud.lambda_runtime import LambdaRuntime
+from tests.local_cloud.local_cloud import LocalCloud
 from tests.state_machines.definitions import backup_machine, fleet_machine, freshness_machine
 from tests.state_machines.pipeline import Pipeline, new_pipeline
 from tests.state_machines.step_functions import LambdaThrottled, StepFunctions
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.cloud.emulator import Backup, Emulator
+    from tests.local_cloud.emulator import Backup, Emulator
 
 _NUMBERS: Final = count(1)
 

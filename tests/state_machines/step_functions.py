@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import requests
 from moto.server import ThreadedMotoServer
 
-from tests.cloud.lambda_runtime import FunctionFailed, FunctionTimedOut
+from tests.local_cloud.lambda_runtime import FunctionFailed, FunctionTimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

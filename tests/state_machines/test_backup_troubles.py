@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cloud.emulator import Fault
-from tests.cloud.lambda_runtime import FunctionFailed, FunctionTimedOut
+from tests.local_cloud.emulator import Fault
+from tests.local_cloud.lambda_runtime import FunctionFailed, FunctionTimedOut
 from tests.state_machines.definitions import backup_machine
 from tests.state_machines.step_functions import NO_ERROR_TYPE
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cloud.emulator import Fault
+from tests.local_cloud.emulator import Fault
 
 if TYPE_CHECKING:
     from tests.state_machines.conftest import Stage

@@ -8,8 +8,8 @@ import pytest
 
 from gaussdb_backup import errors
 from gaussdb_backup.errors import BackupError
-from tests.stack.translation import translated
 from tests.state_machines.deployed import ALL, STATES
+from tests.template.translation import translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.stack.choices import REQUIRED
-from tests.stack.cloudformation import STACK, Stack
-from tests.stack.scheduler import NIGHT, fired
-from tests.stack.translation import translated
+from tests.template.cloudformation import STACK, Stack
+from tests.template.parameter_values import REQUIRED
+from tests.template.scheduler import NIGHT, fired
+from tests.template.translation import translated
 
 if TYPE_CHECKING:
     from tests.state_machines.conftest import Stage

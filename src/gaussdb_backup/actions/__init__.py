@@ -1,0 +1,1 @@
+"""The actions: what can be asked for."""

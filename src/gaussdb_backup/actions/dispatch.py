@@ -1,0 +1,119 @@
+"""A checked request becomes a reply, and what the log says of it."""
+
+from typing import NamedTuple, assert_never
+
+from gaussdb_backup import replies
+from gaussdb_backup.actions.create import create_backup
+from gaussdb_backup.gaussdb.api import GaussDB
+from gaussdb_backup.payload_models import CheckRequest, StatusRequest, VerifyRequest
+from gaussdb_backup.request import CreateRequest, Request
+from gaussdb_backup.telemetry import LogFields, Telemetry
+
+
+class ActionResult(NamedTuple):
+    """A request that ended well.
+
+    Args:
+        reply: what the caller gets.
+        message: the log line.
+        fields: what the line shows besides what every line shows.
+    """
+
+    reply: replies.Reply
+    message: str
+    fields: LogFields
+
+
+def perform(request: Request, gaussdb: GaussDB, telemetry: Telemetry) -> ActionResult:
+    """Does what a request asks for.
+
+    Raises:
+        BackupError: it could not be done.
+    """
+    match request:
+        case CreateRequest():
+            return _create(request, gaussdb)
+        case StatusRequest():
+            return _status(request, gaussdb)
+        case CheckRequest():
+            return _check(request, gaussdb)
+        case VerifyRequest():
+            return _verify(request, gaussdb, telemetry)
+        case _:
+            assert_never(request)
+
+
+def _create(request: CreateRequest, gaussdb: GaussDB) -> ActionResult:
+    made = create_backup(request, gaussdb)
+    backup = made.backup
+    return ActionResult(
+        replies.CreateReply(outcome=made.outcome, job_id=made.job_id, backup=backup.as_reply()),
+        "backup accepted",
+        {
+            "outcome": made.outcome,
+            "job_id": made.job_id,
+            "job_lookup": made.job_lookup,
+            "backup_id": backup.id,
+            "backup_name": backup.name,
+        },
+    )
+
+
+def _status(request: StatusRequest, gaussdb: GaussDB) -> ActionResult:
+    from gaussdb_backup.actions.read import read_status
+
+    seen = read_status(request, gaussdb)
+    return ActionResult(
+        replies.StatusReply(
+            outcome=seen.outcome, backup=seen.backup.as_listed_reply(), job_id=seen.job.id
+        ),
+        "backup status",
+        {
+            "outcome": seen.outcome,
+            "job_id": seen.job.id,
+            "job_lookup": seen.job.lookup,
+            "backup_id": seen.backup.id,
+            "backup_name": seen.backup.name,
+        },
+    )
+
+
+def _check(request: CheckRequest, gaussdb: GaussDB) -> ActionResult:
+    from gaussdb_backup.actions.read import check_instance
+
+    outcome, instance = check_instance(request, gaussdb)
+    shown = replies.InstanceReply(id=instance.id, name=instance.name, status=instance.status)
+    return ActionResult(
+        replies.CheckReply(outcome=outcome, instance=shown),
+        "instance checked",
+        {"outcome": outcome, "instance_status": instance.status},
+    )
+
+
+def _verify(request: VerifyRequest, gaussdb: GaussDB, telemetry: Telemetry) -> ActionResult:
+    from gaussdb_backup.actions.read import newest_backup_age, stale_error
+
+    age = newest_backup_age(request, gaussdb)
+    if age.hours is not None:
+        telemetry.age(request.instance_id, age.hours)
+    if age.backup is None or age.hours is None or age.hours > request.max_age_hours:
+        raise stale_error(age)
+    reply = replies.VerifyReply(
+        outcome="fresh",
+        backup=age.backup.as_listed_reply(),
+        age_hours=round(age.hours, 3),
+        manual_backups=age.manual_backups,
+        manual_mb=age.manual_mb,
+    )
+    return ActionResult(
+        reply,
+        "backup fresh",
+        {
+            "outcome": "fresh",
+            "backup_id": age.backup.id,
+            "backup_name": age.backup.name,
+            "age_hours": reply["age_hours"],
+            "manual_backups": age.manual_backups,
+            "manual_mb": age.manual_mb,
+        },
+    )

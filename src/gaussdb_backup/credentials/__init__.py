@@ -1,0 +1,1 @@
+"""The credentials: how the function proves who it is."""

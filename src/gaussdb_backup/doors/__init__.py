@@ -1,1 +1,0 @@
-"""Where events come in: each door recognises its own, reads it, and shapes its answer."""

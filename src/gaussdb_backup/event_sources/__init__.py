@@ -1,0 +1,1 @@
+"""The event sources: who asks, one class each."""

@@ -1,0 +1,1 @@
+"""The GaussDB service: its API, its models, its lists."""

@@ -1,0 +1,1 @@
+"""The HTTP client: requests to other hosts, and what their responses mean."""

@@ -1,0 +1,23 @@
+"""One whole HTTP response, as every reader of responses gets it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Response(NamedTuple):
+    """A whole HTTP answer.
+
+    Args:
+        status: the HTTP status.
+        headers: the headers; their names are case-insensitive.
+        body: the body's bytes, of whatever form.
+        redact: what the request carried that no message may show.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    redact: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Answer(status={self.status})"

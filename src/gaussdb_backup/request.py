@@ -1,0 +1,173 @@
+"""A delivery becomes a checked request; its name follows from the event, never from the clock.
+
+The name is the idempotency key: every delivery of one event asks for the same one, and the service
+refuses a second backup of that name. The form of the name is frozen, for a deployment between two
+deliveries must not change it:
+
+    <prefix>-<YYYYMMDDTHHMMSSZ>-<first 12 hex digits of SHA-256(kind LF identity LF instance_id)>
+
+without the time where the event has none that stays the same on every delivery.
+"""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import NamedTuple
+
+from pydantic import JsonValue
+
+from gaussdb_backup.errors import BackupError
+from gaussdb_backup.payload_models import (
+    PAYLOADS,
+    CheckRequest,
+    CreatePayload,
+    StatusRequest,
+    VerifyRequest,
+    invalid_request,
+    validate_payload,
+)
+from gaussdb_backup.timestamps import format_utc, parse_utc
+
+DEFAULT_PREFIX = "auto"
+
+
+class Identity(NamedTuple):
+    """What makes an event this one and no other, the same on every delivery of it.
+
+    Args:
+        kind: the sort of identity, so that two sorts never meet.
+        value: the identity itself, its parts joined by LF.
+        time: the event's own time in UTC, where it has one that stays.
+    """
+
+    kind: str
+    value: str
+    time: datetime | None = None
+
+
+class Delivery(NamedTuple):
+    """One event at one door, before anything of its payload is believed.
+
+    Args:
+        trigger: the door, as the log names it.
+        correlation_id: the envelope's own ID.
+        payload: the payload as received.
+        identity: the identity that the envelope gives.
+        key: the caller's key from an HTTP header.
+        scheduled: a timer fired it without an input of its own.
+        actions: the actions that this door lets in.
+        error: why there is no payload to look at.
+    """
+
+    trigger: str
+    correlation_id: str
+    payload: JsonValue
+    identity: Identity
+    key: str | None = None
+    scheduled: bool = False
+    actions: frozenset[str] = frozenset(PAYLOADS)
+    error: BackupError | None = None
+
+    @property
+    def action(self) -> str:
+        """The action that the payload asks for; a create, as long as it names no other."""
+        named = self.payload.get("action") if isinstance(self.payload, dict) else None
+        return named if isinstance(named, str) and named in PAYLOADS else "create"
+
+
+class CreateRequest(NamedTuple):
+    """Ask for one backup.
+
+    Args:
+        instance_id: the instance to back up.
+        name: the name to ask for, the same on every delivery.
+        description: what the backup list is to say.
+        explicit: the caller chose the name, so that others may have chosen it too.
+        event_time: when the event happened, where it says so and stays with it.
+    """
+
+    instance_id: str
+    name: str
+    description: str | None
+    explicit: bool
+    event_time: datetime | None
+
+
+Request = CreateRequest | StatusRequest | CheckRequest | VerifyRequest
+
+
+def read_request(delivery: Delivery) -> Request:
+    """The request that a delivery makes, checked against every rule of the contract.
+
+    Raises:
+        InvalidRequest: with one violation per broken rule.
+        BackupError: the door has refused it already.
+    """
+    if delivery.error is not None:
+        raise delivery.error
+    received = _object(delivery.payload)
+    fields = validate_payload(received, delivery.actions)
+    match fields:
+        case CreatePayload():
+            return _create(fields, received, delivery)
+        case _:
+            return fields
+
+
+def canonical_json(value: dict[str, JsonValue]) -> str:
+    """The one spelling of a payload: nulls dropped, keys sorted, no blanks, no ASCII escapes."""
+    present = {name: part for name, part in value.items() if part is not None}
+    return json.dumps(present, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def derived_name(prefix: str, identity: Identity, instance_id: str) -> str:
+    """The name under which every delivery of one event asks for its backup.
+
+    Args:
+        prefix: 1 to 34 characters of a name.
+        identity: the event's identity.
+        instance_id: the instance, so that one event may back up several.
+    """
+    text = f"{identity.kind}\n{identity.value}\n{instance_id}"
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:12]
+    parts = [prefix, digest]
+    if identity.time is not None:
+        parts.insert(1, format_utc(identity.time).translate({ord("-"): None, ord(":"): None}))
+    return "-".join(parts)
+
+
+def _create(
+    fields: CreatePayload, received: dict[str, JsonValue], delivery: Delivery
+) -> CreateRequest:
+    if fields.name and (fields.scheduled_time or delivery.scheduled):
+        raise invalid_request(
+            "/name", "cannot be fixed for a schedule, whose second run would find it"
+        )
+    identity = _identity(fields, received, delivery)
+    prefix = fields.name_prefix or DEFAULT_PREFIX
+    return CreateRequest(
+        instance_id=fields.instance_id,
+        name=fields.name or derived_name(prefix, identity, fields.instance_id),
+        description=fields.description,
+        explicit=fields.name is not None,
+        event_time=identity.time,
+    )
+
+
+def _identity(
+    fields: CreatePayload, received: dict[str, JsonValue], delivery: Delivery
+) -> Identity:
+    key = fields.idempotency_key or delivery.key
+    scheduled = fields.scheduled_time
+    if key is not None:
+        return Identity("key", key, parse_utc(scheduled) if scheduled else None)
+    if scheduled is None:
+        return delivery.identity
+    rest = {name: value for name, value in received.items() if name != "scheduled_time"}
+    return Identity("schedule", f"{scheduled}\n{canonical_json(rest)}", parse_utc(scheduled))
+
+
+def _object(payload: JsonValue) -> dict[str, JsonValue]:
+    if not isinstance(payload, dict):
+        raise invalid_request("", "must be a JSON object")
+    return payload

@@ -1,0 +1,307 @@
+"""Timers, buses, Step Functions and direct callers: the reply itself, or an error by its name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.local_cloud.events import PAYLOAD, bus_event, http, sample, sns, sqs
+from tests.local_cloud.harness import Stage
+from tests.local_cloud.local_cloud import INSTANCE_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ELSEWHERE = "0" * 32 + "in14"
+RULE = "arn:aws:events:eu-central-1:123456789012:rule/gaussdb-backup-nightly"
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """The function beside a cloud of its own, whose backups are complete at once."""
+    with Stage() as stage:
+        stage.emulator.backup_seconds = 0
+        yield stage
+
+
+def twelve(kind: str, *identity: str) -> str:
+    """The frozen form of the hex digits in a name, worked out without the function's code."""
+    text = "\n".join([kind, *identity, INSTANCE_ID])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def test_the_reply_is_a_plain_object(stage: Stage) -> None:
+    """What a destination or the next step gets: outcome, job and backup, and nothing else."""
+    ending = stage.deliver(PAYLOAD, request_id="one")
+    made = stage.backup()
+    assert ending.reply == {
+        "outcome": "created",
+        "job_id": made.job_id,
+        "backup": {
+            "id": made.id,
+            "name": f"auto-{twelve('direct', 'one')}",
+            "description": None,
+            "begin_time": ending.reply["backup"]["begin_time"],
+            "status": "BUILDING",
+            "type": "manual",
+            "instance_id": INSTANCE_ID,
+        },
+    }
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}[+]0800", ending.reply["backup"]["begin_time"])
+
+
+def test_lambdas_own_retry_is_the_same_event(stage: Stage) -> None:
+    """The invocation's request ID stays, and so does the name; a new invocation is a new event."""
+    first = stage.deliver(PAYLOAD, request_id="one")
+    again = stage.deliver(PAYLOAD, request_id="one")
+    other = stage.deliver(PAYLOAD, request_id="two")
+    assert again.reply["outcome"] == "existing"
+    assert again.reply["job_id"] == first.reply["job_id"]
+    assert other.reply["outcome"] == "created"
+    assert len(stage.emulator.backups) == 2
+
+
+def test_a_callers_key_makes_two_invocations_one_event(stage: Stage) -> None:
+    """Such as a Step Functions execution's name, whatever retries stand between."""
+    payload = {**PAYLOAD, "idempotency_key": "execution-4711"}
+    stage.deliver(payload)
+    ending = stage.deliver(payload)
+    assert ending.reply["outcome"] == "existing"
+    assert stage.backup().name == f"auto-{twelve('key', 'execution-4711')}"
+
+
+@pytest.mark.parametrize(
+    ("event", "name", "trigger", "correlation_id"),
+    [
+        (
+            sample("schedule"),
+            "nightly-20261123T213000Z-"
+            + twelve(
+                "schedule",
+                "2026-11-23T21:30:00Z",
+                '{"description":"Nightly backup by the schedule",'
+                f'"instance_id":"{INSTANCE_ID}","name_prefix":"nightly"}}',
+            ),
+            "schedule",
+            "2026-11-23T21:30:00Z",
+        ),
+        (
+            {**PAYLOAD, "scheduled_time": "2026-11-24T05:30:00.9+08:00", "name": None},
+            "auto-20261123T213000Z-"
+            + twelve("schedule", "2026-11-23T21:30:00Z", f'{{"instance_id":"{INSTANCE_ID}"}}'),
+            "schedule",
+            "2026-11-23T21:30:00Z",
+        ),
+        (
+            sample("scheduled-event"),
+            f"auto-20261123T213000Z-{twelve('rule', RULE, '2026-11-23T21:30:00Z')}",
+            "schedule",
+            "2026-11-23T21:30:00Z",
+        ),
+        (
+            {**sample("scheduled-event"), "resources": [], "source": "aws.scheduler"},
+            "auto-20261123T213000Z-"
+            + twelve("rule", "89d1a02d-5ec7-412e-82f5-13505f849b41", "2026-11-23T21:30:00Z"),
+            "schedule",
+            "2026-11-23T21:30:00Z",
+        ),
+        (
+            bus_event(),
+            "auto-20261123T101504Z-"
+            + twelve("eventbridge", "6a7e8feb-b491-4cf7-a9f1-bf3703467718"),
+            "eventbridge",
+            "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        ),
+        (
+            bus_event({**PAYLOAD, "idempotency_key": "release-48"}),
+            f"auto-{twelve('key', 'release-48')}",
+            "eventbridge",
+            "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        ),
+        (
+            {**PAYLOAD, "idempotency_key": "key", "scheduled_time": "2026-11-23T21:30:00Z"},
+            f"auto-20261123T213000Z-{twelve('key', 'key')}",
+            "schedule",
+            "2026-11-23T21:30:00Z",
+        ),
+    ],
+    ids=[
+        "Scheduler with input",
+        "time in another zone",
+        "Scheduled Event",
+        "Scheduled Event without resources",
+        "EventBridge",
+        "EventBridge with a key",
+        "key and time",
+    ],
+)
+def test_the_name_follows_from_the_event(
+    stage: Stage, event: Any, name: str, trigger: str, correlation_id: str
+) -> None:
+    """Every delivery of one event asks for one name, whose form is frozen; the log tells whose."""
+    ending = stage.deliver(event)
+    again = stage.deliver(event)
+    assert ending.reply["backup"]["name"] == again.reply["backup"]["name"] == name
+    assert [ending.reply["outcome"], again.reply["outcome"]] == ["created", "existing"]
+    assert ending.record["trigger"] == trigger
+    assert ending.record["correlation_id"] == correlation_id
+
+
+def test_a_scheduled_event_needs_the_default_payload() -> None:
+    """Where the variable is not set, the error says so."""
+    with Stage(DEFAULT_PAYLOAD="") as stage:
+        ending = stage.deliver(sample("scheduled-event"))
+    assert ending.error_name == "InvalidRequest"
+    assert "DEFAULT_PAYLOAD" in str(ending.error)
+
+
+def test_a_schedule_may_not_fix_the_name(stage: Stage) -> None:
+    """The second night would find it taken."""
+    event = {**PAYLOAD, "scheduled_time": "2026-11-23T21:30:00Z", "name": "nightly"}
+    ending = stage.deliver(event)
+    assert ending.error_name == "InvalidRequest"
+    assert "/name " in str(ending.error)
+    assert stage.emulator.calls == []
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        ({}, "InvalidRequest"),
+        ({**PAYLOAD, "colour": "blue"}, "InvalidRequest"),
+        (bus_event({"instance_id": ELSEWHERE}), "InstanceNotFound"),
+        ({"instance_id": ELSEWHERE}, "InstanceNotFound"),
+        ({**PAYLOAD, "action": "verify", "max_age_hours": 24}, "BackupStale"),
+        ({**PAYLOAD, "action": "status", "name": "unknown"}, "BackupNotFound"),
+    ],
+)
+def test_a_failure_is_raised_by_its_name_in_one_line(
+    stage: Stage, event: object, error: str
+) -> None:
+    """Step Functions matches the class name, and shows the message."""
+    ending = stage.deliver(event)
+    assert ending.error_name == error
+    assert str(ending.error)
+    assert len(str(ending.error).splitlines()) == 1
+    assert ending.record["message"] == "backup failed"
+    assert ending.record["error"] == error
+
+
+@pytest.mark.parametrize(
+    ("asked", "action"),
+    [
+        ({}, "create"),
+        ({"action": "create"}, "create"),
+        ({"action": "unknown"}, "create"),
+        ({"action": "status", "name": "unknown"}, "status"),
+        ({"action": "check"}, "check"),
+        ({"action": "verify", "max_age_hours": 24}, "verify"),
+    ],
+)
+def test_a_failure_tells_what_was_asked_for(
+    stage: Stage, asked: dict[str, object], action: str
+) -> None:
+    """The alarm for lost backups looks at this field; a look that failed is no lost backup."""
+    ending = stage.deliver({"instance_id": ELSEWHERE, **asked})
+    assert ending.record["message"] == "backup failed"
+    assert ending.record["action"] == action
+
+
+def test_every_broken_rule_is_told_at_once(stage: Stage) -> None:
+    """Whoever repairs a payload does it once."""
+    payload = {
+        "instance_id": "!",
+        "name": "a",
+        "description": "<",
+        "colour": 1,
+        "idempotency_key": "",
+    }
+    message = str(stage.deliver(payload).error)
+    for field in payload:
+        assert f"/{field} " in message
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        True,
+        0,
+        "text",
+        [],
+        [1, 2],
+        [{"eventSource": "aws:kinesis"}],
+        [*sqs(PAYLOAD)["Records"], {"eventSource": "aws:kinesis"}],
+        {"Records": None},
+        {"Records": []},
+        {"Records": [{"eventSource": "aws:kinesis", "kinesis": {}}]},
+        {"Records": [*sqs(PAYLOAD)["Records"], *sns(PAYLOAD)["Records"]]},
+        {"Records": [{"EventSource": "aws:s3"}], **PAYLOAD},
+        sns(PAYLOAD)["Records"],
+        {"requestContext": {}, **PAYLOAD},
+        {"requestContext": {"connectionId": "a websocket's"}, **PAYLOAD},
+        {"requestContext": {"http": None}},
+        {"httpMethod": None, **PAYLOAD},
+        {"httpMethod": 1},
+        {"detail-type": None, "detail": PAYLOAD},
+        {"detail-type": "", "detail": PAYLOAD, "id": "one"},
+        {"detail-type": "Backup Requested", "detail": PAYLOAD},
+        {"detail-type": "Backup Requested", "id": "one"},
+        {"detail-type": "Backup Requested", "id": 1, "detail": PAYLOAD},
+        bus_event(time="yesterday"),
+        {**sample("scheduled-event"), "time": None},
+        {**sample("scheduled-event"), "time": "noon"},
+        {**sample("scheduled-event"), "resources": [], "id": None},
+    ],
+    ids=lambda event: repr(event)[:60],
+)
+def test_what_no_door_knows_is_told_what_they_know(stage: Stage, event: object) -> None:
+    """The error lists what would have been understood, and nothing reaches the cloud."""
+    ending = stage.deliver(event)
+    assert ending.error_name == "InvalidRequest"
+    for understood in ("instance_id", "Scheduled Event", "EventBridge", "httpMethod", "SQS", "SNS"):
+        assert understood in str(ending.error)
+    assert stage.emulator.calls == []
+    assert stage.cloud.store.reads == []
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"action": "status", "name": "nightly"},
+        {"action": "check"},
+        {"action": "verify", "max_age_hours": 1},
+    ],
+)
+def test_an_instance_that_is_not_allowed_is_out_of_reach(payload: dict[str, object]) -> None:
+    """Whatever the action, and before any call."""
+    with Stage(ALLOWED_INSTANCES=f" {INSTANCE_ID} , another1in14") as stage:
+        ending = stage.deliver({**payload, "instance_id": ELSEWHERE})
+        assert ending.error_name == "PermissionDenied"
+        assert stage.emulator.calls == []
+        assert stage.cloud.store.reads == []
+        assert stage.deliver(PAYLOAD).reply["outcome"] == "created"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        bus_event({"instance_id": ELSEWHERE}),
+        http({"instance_id": ELSEWHERE}),
+        sqs({"instance_id": ELSEWHERE}),
+        sns({"instance_id": ELSEWHERE}),
+        {"instance_id": ELSEWHERE, "scheduled_time": "2026-11-23T21:30:00Z"},
+    ],
+    ids=["EventBridge", "HTTP", "SQS", "SNS", "Scheduler"],
+)
+def test_it_is_out_of_reach_at_every_door(event: object) -> None:
+    """The list of allowed instances bounds them all."""
+    with Stage(ALLOWED_INSTANCES=INSTANCE_ID) as stage:
+        ending = stage.deliver(event)
+        assert ending.record["error"] == "PermissionDenied"
+        assert ending.record["message"] == "backup failed"
+        assert stage.emulator.calls == []

@@ -1,0 +1,224 @@
+"""A name of the caller's own choice may be anybody's: only what fits this event is its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.local_cloud.emulator import Fault
+from tests.local_cloud.events import PAYLOAD, bus_event, http, response, sample
+from tests.local_cloud.harness import Stage
+from tests.local_cloud.local_cloud import INSTANCE_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.local_cloud.emulator import Backup
+
+EVENT: Final = {**PAYLOAD, "idempotency_key": "one"}
+OTHER: Final = "0123456789abcdef0123456789abcdefin14"
+CREATE: Final = "CreateManualBackup"
+LIST: Final = "ListBackups"
+NAMED: Final = {**PAYLOAD, "name": "release-42", "description": "before release 42"}
+HAPPENED: Final = datetime(2026, 11, 23, 10, 15, 4, tzinfo=UTC)
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """The function beside a cloud of its own, the day after the event, whatever day it is here."""
+    with Stage() as stage:
+        stage.time.set(HAPPENED + timedelta(days=1))
+        yield stage
+
+
+def named_event(**fields: Any) -> dict[str, Any]:
+    """An event of the bus, which has a time that stays, for a name of the caller's choice."""
+    return bus_event({**NAMED, **fields}, time=f"{HAPPENED:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def put(stage: Stage, began: datetime, **differing: Any) -> Backup:
+    """A backup of that name that is there already."""
+    fields = {"instance_id": INSTANCE_ID, "description": NAMED["description"], **differing}
+    return stage.emulator.add_backup("release-42", begin_time=began, **fields)
+
+
+def answer_create(stage: Stage, code: str) -> None:
+    """Lets the next create request be refused, whatever the state of things."""
+    stage.emulator.faults.script([Fault(operation=CREATE, error_code=code)])
+
+
+def test_an_explicit_name_is_made_once(stage: Stage) -> None:
+    """Name and description match: it is this event's own."""
+    assert stage.deliver(named_event()).reply["outcome"] == "created"
+    ending = stage.deliver(named_event())
+    assert ending.reply["outcome"] == "existing"
+    assert ending.reply["job_id"] == stage.backup("release-42").job_id
+
+
+@pytest.mark.parametrize(
+    ("minutes", "own"), [(-4.9, True), (0, True), (3, True), (600, True), (-5.1, False)]
+)
+def test_an_explicit_name_counts_from_five_minutes_before_the_event(
+    stage: Stage,
+    minutes: float,
+    own: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Clocks may differ by so much; what began earlier is another event's."""
+    found = put(stage, HAPPENED + timedelta(minutes=minutes))
+    ending = stage.deliver(named_event())
+    if own:
+        assert ending.reply["outcome"] == "existing"
+        assert ending.reply["job_id"] == found.job_id
+    else:
+        assert ending.error_name == "NameTaken"
+        assert ending.record["error_code"] == "DBS.201201"
+        assert ending.record["retryable"] is False
+
+
+@pytest.mark.parametrize(("minutes", "own"), [(1, True), (14.9, True), (15.1, False)])
+def test_an_explicit_name_without_an_event_time_counts_for_fifteen_minutes(
+    stage: Stage,
+    minutes: float,
+    own: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """A direct invocation has no time of its own; its retries come within minutes."""
+    found = put(stage, stage.emulator.clock.now() - timedelta(minutes=minutes))
+    ending = stage.deliver(NAMED)
+    if own:
+        assert ending.reply["job_id"] == found.job_id
+    else:
+        assert ending.error_name == "NameTaken"
+
+
+@pytest.mark.parametrize("description", ["before release 41", None, "Before release 42"])
+def test_an_explicit_name_with_another_description_is_taken(
+    stage: Stage, description: str | None
+) -> None:
+    """Two callers chose one name."""
+    put(stage, HAPPENED, description=description)
+    assert stage.deliver(named_event()).error_name == "NameTaken"
+
+
+@pytest.mark.parametrize("described", [None, ""])
+def test_no_description_is_no_difference(stage: Stage, described: str | None) -> None:
+    """The service may list it as null or as an empty text."""
+    found = put(stage, HAPPENED, description=described)
+    ending = stage.deliver(named_event(description=None))
+    assert ending.reply["job_id"] == found.job_id
+
+
+def test_a_derived_name_is_its_own_whatever_the_description(stage: Stage) -> None:
+    """Its digits say whose it is."""
+    stage.deliver({**EVENT, "description": "one"})
+    assert stage.deliver({**EVENT, "description": "two"}).reply["outcome"] == "existing"
+
+
+def test_a_name_of_another_instance_is_looked_for_in_the_whole_project(stage: Stage) -> None:
+    """Names are unique in the project: only there one sees who has it."""
+    stage.emulator.add_instance(OTHER)
+    put(stage, HAPPENED, instance_id=OTHER)
+    ending = stage.deliver(named_event())
+    assert ending.error_name == "NameTaken"
+    assert ending.operations == ["create", "list", "list"]
+    first, second = (call.query for call in ending.calls if call.operation == LIST)
+    assert first["instance_id"] == INSTANCE_ID
+    assert "instance_id" not in second
+
+
+@pytest.mark.parametrize("code", ["DBS.201202", "DBS.201205", "DBS.201014", "DBS.280011"])
+def test_the_whole_project_is_looked_through_after_a_duplicate_alone(
+    stage: Stage, code: str
+) -> None:
+    """A busy instance says nothing about the name."""
+    answer_create(stage, code)
+    ending = stage.deliver(named_event())
+    assert ending.operations == ["create", "list"]
+    assert ending.record["error_code"] == code
+
+
+def test_a_derived_name_is_not_looked_for_in_the_whole_project(stage: Stage) -> None:
+    """Nobody else can have it."""
+    answer_create(stage, "DBS.201201")
+    ending = stage.deliver(EVENT)
+    assert all("instance_id" in call.query for call in ending.calls if call.operation == LIST)
+
+
+def test_a_taken_name_is_taken_however_busy_the_instance_is(stage: Stage) -> None:
+    """To try again would meet the same name again."""
+    put(stage, HAPPENED - timedelta(days=1))
+    answer_create(stage, "DBS.201205")
+    ending = stage.deliver(named_event())
+    assert ending.error_name == "NameTaken"
+    assert ending.record["error_code"] == "DBS.201205"
+
+
+def test_a_lost_answer_about_a_taken_name_is_no_open_outcome(stage: Stage) -> None:
+    """The name belongs to an older backup, so nothing was made of this one."""
+    put(stage, HAPPENED - timedelta(days=1))
+    stage.emulator.faults.script([Fault(operation=CREATE, kind="reset", when="after")])
+    ending = stage.deliver(named_event())
+    assert ending.operations == ["create", "list"]
+    assert ending.error_name == "NameTaken"
+
+
+def test_a_taken_name_over_http(stage: Stage) -> None:
+    """409, not to be tried again."""
+    put(stage, HAPPENED - timedelta(days=300))
+    answer = response(stage.deliver(http(NAMED)).reply)
+    assert (answer.status, answer.error, answer.body["retryable"]) == (409, "NameTaken", False)
+
+
+@pytest.mark.parametrize("zone", ["+0800", "+0000", "Z", "-0330", "+1245"])
+@pytest.mark.parametrize("wrong_by", [-270, 0, 270])
+@pytest.mark.parametrize("event", [named_event(), NAMED, EVENT], ids=["timed", "direct", "derived"])
+def test_zones_and_clocks_that_differ_by_minutes_change_nothing(
+    stage: Stage, event: Any, wrong_by: float, zone: str
+) -> None:
+    """A backup whose answer was lost is recognised, by this delivery and by the next."""
+    stage.time.set(HAPPENED + timedelta(seconds=2))
+    stage.time.wrong_by += wrong_by
+    stage.emulator.time_zone = zone
+    stage.emulator.faults.script([Fault(operation=CREATE, kind="reset", when="after")])
+    first = stage.deliver(event)
+    second = stage.deliver(event)
+    made = stage.backup()
+    assert first.reply["outcome"] == "created"
+    assert second.reply["outcome"] == "existing"
+    assert first.reply["job_id"] == second.reply["job_id"] == made.job_id
+
+
+def test_an_earlier_deliverys_backup_is_not_claimed_as_created(stage: Stage) -> None:
+    """The answer was lost, but the backup began long before this delivery: another made it."""
+    stage.deliver(EVENT)
+    stage.time.pass_by(3600)
+    stage.emulator.faults.script([Fault(operation=CREATE, kind="reset", when="after")])
+    ending = stage.deliver(EVENT)
+    assert ending.reply["outcome"] == "existing"
+    assert ending.reply["job_id"] == stage.backup().job_id
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {**PAYLOAD, "name": "nightly", "scheduled_time": "2026-11-23T21:30:00Z"},
+        {**NAMED, "scheduled_time": "2026-11-23T21:30:00Z", "idempotency_key": "one"},
+    ],
+    ids=["alone", "with a key"],
+)
+def test_a_schedule_cannot_have_a_fixed_name(stage: Stage, event: Any) -> None:
+    """The second night would find it taken: it is refused in the first, before any request."""
+    ending = stage.deliver(event)
+    assert ending.error_name == "InvalidRequest"
+    assert ending.calls == []
+
+
+def test_each_night_of_a_schedule_has_its_backup(stage: Stage) -> None:
+    """The time is part of the identity and of the name; a redelivery of a night is that night."""
+    stage.emulator.backup_seconds = 0
+    names = set()
+    for night in ("2026-11-23", "2026-11-24", "2026-11-24", "2026-11-25"):
+        event = {**sample("scheduled-event"), "time": f"{night}T21:30:00Z"}
+        names.add(stage.deliver(event).reply["backup"]["name"])
+    assert len(names) == len(stage.emulator.backups) == 3

@@ -1,0 +1,372 @@
+"""Wrong variants of the function, most of them one line away from right, are each caught.
+
+Each is a copy of the package with one change. A suite that lets one of them pass proves nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.local_cloud.chaos import run
+from tests.local_cloud.lambda_runtime import SOURCES
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PACKAGE: Final = "gaussdb_backup"
+DELIVERIES: Final = 1500
+SEED: Final = 1
+UNKNOWN: Final = "test_exactly_once_unknown_outcomes.py"
+CONFLICTS: Final = "test_exactly_once_conflicts.py"
+LISTS: Final = "test_exactly_once_lists.py"
+NAMES: Final = "test_exactly_once_names.py"
+TIME: Final = "test_exactly_once_in_time.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A text of one module, and what stands there instead."""
+
+    module: str
+    right: str
+    wrong: str
+
+    def apply(self, sources: Path) -> None:
+        """Makes the change, which has to have one place and no other."""
+        path = sources / PACKAGE / f"{self.module}.py"
+        text = path.read_text()
+        assert text.count(self.right) == 1, f"{self.module} has changed: {self.right}"
+        path.write_text(text.replace(self.right, self.wrong))
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A wrong variant, and the stories that it cannot pass."""
+
+    story: str
+    changes: tuple[Change, ...]
+
+    def write(self, folder: Path) -> Path:
+        """The folder with its sources."""
+        sources = folder / "src"
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(SOURCES / PACKAGE, sources / PACKAGE, ignore=ignored)
+        for change in self.changes:
+            change.apply(sources)
+        return sources
+
+
+RETRIES_BLINDLY: Final = Mutant(
+    f"{UNKNOWN}::test_a_backup_whose_answer_is_lost_is_found",
+    (
+        Change(
+            "actions/create_state",
+            "if isinstance(error, NOT_ACCEPTED) and state.unresolved is None:",
+            "if isinstance(error, (*NOT_ACCEPTED, OutcomeUnknown)):",
+        ),
+    ),
+)
+TAKES_ABSENCE_FOR_PROOF: Final = Mutant(
+    f"{UNKNOWN}::test_a_list_that_lags_is_no_proof_of_absence",
+    (
+        Change(
+            "actions/create_state",
+            "case LookupResult(LookupStatus.NOT_FOUND) if isinstance(error, NameTaken):\n"
+            "            return _after_pause(Call.LOOK_UP, state, left, wait)",
+            "case LookupResult(LookupStatus.NOT_FOUND) if isinstance(error, NameTaken):\n"
+            "            return Fail(error)",
+        ),
+    ),
+)
+READS_THE_FIRST_PAGE: Final = Mutant(
+    f"{LISTS}::test_a_lost_answer_is_found_on_the_last_page",
+    (
+        Change(
+            "gaussdb/pagination",
+            "while total is None or len(entries) < total:",
+            "while total is None:",
+        ),
+        Change(
+            "gaussdb/pagination",
+            "return entries if len(set(entries)) >= total else None",
+            "return entries",
+        ),
+    ),
+)
+TAKES_THE_NEWEST_JOB: Final = Mutant(
+    f"{CONFLICTS}::test_the_job_is_the_nearest_one_of_this_instance",
+    (
+        Change(
+            "gaussdb/pagination",
+            "    if not distances:\n",
+            "    if tasks:\n"
+            "        return Job(max(tasks, key=lambda task: task.created_at).job_id)\n"
+            "    if not distances:\n",
+        ),
+    ),
+)
+MAKES_A_NAME_PER_DELIVERY: Final = Mutant(
+    f"{LISTS}::test_a_redelivery_costs_three_requests_and_one_per_further_hundred",
+    (
+        Change(
+            "request",
+            "{identity.kind}\\n{identity.value}\\n{instance_id}",
+            "{identity.kind}\\n{__import__('uuid').uuid4()}",
+        ),
+    ),
+)
+CALLS_AN_OPEN_OUTCOME_UNAVAILABLE: Final = Mutant(
+    f"{UNKNOWN}::test_the_caller_over_http_learns_how_to_ask_again",
+    (
+        Change(
+            "gaussdb/api",
+            "    if isinstance(error, ServiceUnavailable):\n        return OutcomeUnknown(",
+            "    if isinstance(error, NotSent):\n        return OutcomeUnknown(",
+        ),
+    ),
+)
+TAKES_LOST_FOR_NOT_SENT: Final = Mutant(
+    f"{UNKNOWN}::test_a_backup_whose_answer_is_lost_is_found",
+    (
+        Change(
+            "gaussdb/api",
+            'return OutcomeUnknown(f"the answer was lost: {failure}")',
+            'return ServiceUnavailable(f"the answer was lost: {failure}")',
+        ),
+    ),
+)
+
+# The ones that random disturbances alone have to find, within few deliveries.
+BY_CHAOS: Final[dict[str, Mutant]] = {
+    "retries blindly": RETRIES_BLINDLY,
+    "takes absence for proof": TAKES_ABSENCE_FOR_PROOF,
+    "reads the first page alone": READS_THE_FIRST_PAGE,
+    "takes the newest job of any instance": TAKES_THE_NEWEST_JOB,
+    "makes a name per delivery": MAKES_A_NAME_PER_DELIVERY,
+    "calls an open outcome unavailable": CALLS_AN_OPEN_OUTCOME_UNAVAILABLE,
+    "takes lost for not sent": TAKES_LOST_FOR_NOT_SENT,
+}
+BY_STORIES: Final[dict[str, Mutant]] = BY_CHAOS | {
+    "takes an unreadable list for an empty one": Mutant(
+        f"{UNKNOWN}::test_nothing_is_asked_again_before_a_list_was_read",
+        (
+            Change(
+                "actions/lookup",
+                "return LookupResult(LookupStatus.INCONCLUSIVE)",
+                "return LookupResult(LookupStatus.NOT_FOUND)",
+            ),
+        ),
+    ),
+    "lets a failed look-up replace the answer": Mutant(
+        f"{UNKNOWN}::test_a_list_that_stays_unreadable_ends_with_what_the_create_request_said",
+        (Change("actions/lookup", "return LookupResult(LookupStatus.INCONCLUSIVE)", "raise"),),
+    ),
+    "forgets what was left open": Mutant(
+        f"{UNKNOWN}::test_what_was_left_open_stays_open_when_a_later_request_is_refused",
+        (
+            Change(
+                "actions/create",
+                "answer if isinstance(answer, OutcomeUnknown) else state.unresolved",
+                "answer if isinstance(answer, OutcomeUnknown) else None",
+            ),
+        ),
+    ),
+    "pauses as long as it likes": Mutant(
+        f"{UNKNOWN}::test_retry_after_is_obeyed_while_it_fits",
+        (
+            Change(
+                "actions/create_state",
+                "wait = max(pause, error.retry_after or 0.0)",
+                "wait = pause",
+            ),
+        ),
+    ),
+    "pauses not at all where it is asked for nothing": Mutant(
+        f"{UNKNOWN}::test_a_retry_after_of_nothing_does_not_abolish_the_pause",
+        (
+            Change(
+                "actions/create_state",
+                "wait = max(pause, error.retry_after or 0.0)",
+                "wait = pause if error.retry_after is None else error.retry_after",
+            ),
+        ),
+    ),
+    "cuts the service's pause to what fits": Mutant(
+        f"{UNKNOWN}::test_retry_after_that_does_not_fit_ends_at_once",
+        (
+            Change(
+                "actions/create_state",
+                "return Wait(wait) if wait <= left else",
+                "return Wait(min(wait, left)) if left > 0 else",
+            ),
+        ),
+    ),
+    "pauses without jitter": Mutant(
+        f"{UNKNOWN}::test_jitter_keeps_deliveries_apart",
+        (Change("http_client/retry", "random.uniform(0.5, 1.0)", "random.uniform(1.0, 1.0)"),),
+    ),
+    "looks up what was never sent": Mutant(
+        f"{UNKNOWN}::test_a_connection_that_never_comes_about_is_no_unknown_outcome",
+        (
+            Change(
+                "gaussdb/api",
+                'return ServiceUnavailable(f"no connection to the service: {failure}")',
+                'return OutcomeUnknown(f"no connection to the service: {failure}")',
+            ),
+        ),
+    ),
+    "does not start over when the list changes": Mutant(
+        f"{LISTS}::test_a_list_that_grows_meanwhile_is_read_from_the_start",
+        (
+            Change(
+                "gaussdb/pagination",
+                "if total not in {None, page.total_count} or",
+                "if",
+            ),
+        ),
+    ),
+    "believes that a busy instance is another's work": Mutant(
+        f"{CONFLICTS}::test_a_refusal_over_this_events_own_backup_is_success",
+        (
+            Change(
+                "actions/create_state",
+                "(OutcomeUnknown, NameTaken, InstanceBusy, InstanceNotReady)",
+                "(OutcomeUnknown, NameTaken)",
+            ),
+        ),
+    ),
+    "takes a failed backup for one": Mutant(
+        f"{CONFLICTS}::test_this_events_backup_that_failed_is_spent",
+        (
+            Change(
+                "actions/lookup", '"FAILED": LookupStatus.OWN_FAILED', '"FAILED": LookupStatus.OWN'
+            ),
+        ),
+    ),
+    "takes a backup that is being deleted for one": Mutant(
+        f"{CONFLICTS}::test_this_events_backup_that_is_being_deleted_makes_the_instance_busy",
+        (
+            Change(
+                "actions/lookup",
+                '"DELETING": LookupStatus.DELETING',
+                '"DELETING": LookupStatus.OWN',
+            ),
+        ),
+    ),
+    "loses a success for want of a job": Mutant(
+        f"{CONFLICTS}::test_a_task_list_that_cannot_be_read_is_no_failure",
+        (Change("gaussdb/pagination", 'return Job(None, "failed")', "raise"),),
+    ),
+    "guesses between two jobs": Mutant(
+        f"{CONFLICTS}::test_two_jobs_equally_near_are_ambiguous",
+        (
+            Change(
+                "gaussdb/pagination",
+                'return Job(nearest[0]) if len(nearest) == 1 else Job(None, "ambiguous")',
+                "return Job(nearest[0])",
+            ),
+        ),
+    ),
+    "takes jobs from any time": Mutant(
+        f"{CONFLICTS}::test_a_job_counts_within_five_minutes",
+        (
+            Change(
+                "gaussdb/pagination",
+                "JOB_WINDOW: Final = timedelta(minutes=5)",
+                "JOB_WINDOW: Final = timedelta(minutes=9)",
+            ),
+        ),
+    ),
+    "takes every explicit name for its own": Mutant(
+        f"{NAMES}::test_an_explicit_name_with_another_description_is_taken",
+        (Change("actions/lookup", "if not request.explicit:", "if request.name:"),),
+    ),
+    "takes another instance's name for its own": Mutant(
+        f"{NAMES}::test_a_name_of_another_instance_is_looked_for_in_the_whole_project",
+        (
+            Change(
+                "actions/lookup",
+                "if backup.instance_id != request.instance_id:",
+                "if not backup.instance_id:",
+            ),
+        ),
+    ),
+    "has clocks that agree": Mutant(
+        f"{NAMES}::test_zones_and_clocks_that_differ_by_minutes_change_nothing",
+        (
+            Change(
+                "actions/lookup",
+                "CLOCK_TOLERANCE: Final = timedelta(minutes=5)",
+                "CLOCK_TOLERANCE: Final = timedelta(0)",
+            ),
+        ),
+    ),
+    "reads times without their zone": Mutant(
+        f"{NAMES}::test_zones_and_clocks_that_differ_by_minutes_change_nothing",
+        (
+            Change(
+                "gaussdb/models",
+                "datetime.fromisoformat(text)",
+                'datetime.fromisoformat(text[:19] + "+00:00")',
+            ),
+        ),
+    ),
+    "keeps no reserve": Mutant(
+        f"{TIME}::test_the_reserve_is_not_slept_away",
+        (
+            Change(
+                "clock",
+                "usable = remaining - min(RESERVE_SECONDS, remaining / 5)",
+                "usable = remaining",
+            ),
+        ),
+    ),
+    "gives one call all the time": Mutant(
+        f"{TIME}::test_a_create_request_that_hangs_leaves_time_for_a_look",
+        (Change("http_client/retry", "max(left / 2, min(left, MIN_CALL_SECONDS))", "left"),),
+    ),
+}
+ALL_STORIES: Final = sorted({mutant.story for mutant in BY_STORIES.values()})
+
+
+def tell(sources: Path, *stories: str) -> subprocess.CompletedProcess[str]:
+    """Runs stories against another copy of the package, up to the first failure."""
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-o", f"pythonpath={sources} {ROOT}"]
+    paths = [f"tests/end_to_end/{story}" for story in stories]
+    command = [sys.executable, "-m", "pytest", *options, *paths]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # it starts twice as fast
+        text=True,
+        timeout=120,
+    )
+
+
+def test_an_unchanged_copy_passes(tmp_path: Path) -> None:
+    """What fails below fails for the change, and not for being a copy."""
+    done = tell(Mutant("", ()).write(tmp_path), *ALL_STORIES)
+    assert done.returncode == pytest.ExitCode.OK, done.stdout
+
+
+@pytest.mark.parametrize("mutant", BY_STORIES)
+def test_a_mutant_is_caught_by_the_stories(tmp_path: Path, mutant: str) -> None:
+    """The story that tells of this very thing fails, rather than breaks."""
+    found = BY_STORIES[mutant]
+    done = tell(found.write(tmp_path), found.story)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
+
+
+@pytest.mark.parametrize("mutant", BY_CHAOS)
+def test_a_mutant_is_caught_by_chaos(tmp_path: Path, mutant: str) -> None:
+    """Without knowing what is wrong, random disturbances show that something is."""
+    with pytest.raises(AssertionError, match="Happening"):
+        run(DELIVERIES, SEED, BY_CHAOS[mutant].write(tmp_path))

@@ -1,0 +1,236 @@
+"""A queue's messages: each one delivered again until it has its backup, and no other one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from tests.local_cloud.emulator import Fault
+from tests.local_cloud.events import PAYLOAD, bus_event, notification, sample, sqs
+from tests.local_cloud.harness import Stage
+from tests.local_cloud.local_cloud import INSTANCE_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UNKNOWN = {"instance_id": "0" * 32 + "in14"}
+FIFO = "backup-requests.fifo"
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """The function beside a cloud of its own, whose backups are complete at once."""
+    with Stage() as stage:
+        stage.emulator.backup_seconds = 0
+        yield stage
+
+
+def failed(reply: Any) -> list[str]:
+    """The messages that a reply asks to deliver again, and nothing else in it."""
+    assert set(reply) == {"batchItemFailures"}
+    assert all(set(one) == {"itemIdentifier"} for one in reply["batchItemFailures"])
+    return [one["itemIdentifier"] for one in reply["batchItemFailures"]]
+
+
+def test_a_batch_that_went_well_names_nobody(stage: Stage) -> None:
+    """Every message has its backup, and SQS may forget them all."""
+    ending = stage.deliver(sqs(PAYLOAD, PAYLOAD, PAYLOAD))
+    assert failed(ending.reply) == []
+    assert len(stage.emulator.backups) == 3
+
+
+def test_only_what_failed_is_delivered_again(stage: Stage) -> None:
+    """Among good messages the bad ones are named, in the order of the batch."""
+    ending = stage.deliver(sqs(UNKNOWN, PAYLOAD, "not JSON", PAYLOAD, {"name": "a"}))
+    assert failed(ending.reply) == ["message-0", "message-2", "message-4"]
+    assert len(stage.emulator.backups) == 2
+
+
+def test_a_batch_that_failed_whole_is_a_list_too(stage: Stage) -> None:
+    """No exception, whose tracebacks would go to the log and the whole batch back."""
+    ending = stage.deliver(sqs(UNKNOWN, "", "[]", "null"))
+    assert failed(ending.reply) == ["message-0", "message-1", "message-2", "message-3"]
+    assert stage.emulator.backups == []
+    assert not any("exception" in record for record in ending.records)
+
+
+def test_a_single_message_that_failed_is_a_list_too(stage: Stage) -> None:
+    """With batches of one, every failure is the whole batch."""
+    assert failed(stage.deliver(sqs(UNKNOWN)).reply) == ["message-0"]
+
+
+def test_every_message_has_its_own_log_line(stage: Stage) -> None:
+    """The line of each carries its message ID, whatever way it ended."""
+    ending = stage.deliver(sqs(PAYLOAD, UNKNOWN, PAYLOAD))
+    lines = {record["correlation_id"]: record["message"] for record in ending.records}
+    assert lines == {
+        "message-0": "backup accepted",
+        "message-1": "backup failed",
+        "message-2": "backup accepted",
+    }
+    assert {record["trigger"] for record in ending.records} == {"sqs"}
+
+
+def test_a_message_delivered_again_makes_nothing_new(stage: Stage) -> None:
+    """The message's ID and its time of sending are its identity, whatever batch it comes in."""
+    first = stage.deliver(sqs(PAYLOAD, UNKNOWN, ids=["one", "two"]))
+    again = sqs(PAYLOAD, UNKNOWN, ids=["one", "two"])
+    again["Records"].reverse()
+    second = stage.deliver(again)
+    assert failed(first.reply) == failed(second.reply) == ["two"]
+    assert len(stage.emulator.backups) == 1
+    accepted = [one for one in second.records if one["message"] == "backup accepted"]
+    assert [record["outcome"] for record in accepted] == ["existing"]
+    assert stage.backup().name.startswith("auto-20261123T101504Z-")
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (PAYLOAD, "auto-20261123T101504Z-"),
+        (notification({**PAYLOAD, "name_prefix": "by-topic"}), "by-topic-20261123T101504Z-"),
+        (bus_event({**PAYLOAD, "name_prefix": "by-bus"}), "by-bus-20261123T101504Z-"),
+        (sample("scheduled-event"), "auto-20261123T213000Z-"),
+        ({**PAYLOAD, "name": "by-hand"}, "by-hand"),
+    ],
+    ids=["payload", "SNS", "EventBridge", "Scheduled Event", "explicit name"],
+)
+def test_a_body_is_a_payload_or_wraps_one(stage: Stage, body: object, name: str) -> None:
+    """The payload is found in each wrapping; the log tells the queue's message all the same."""
+    ending = stage.deliver(sqs(body))
+    assert failed(ending.reply) == []
+    assert stage.backup().name.startswith(name)
+    assert ending.record["trigger"] == "sqs"
+    assert ending.record["correlation_id"] == "message-0"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [notification(PAYLOAD), bus_event(), sample("scheduled-event")],
+    ids=["SNS", "EventBridge", "Scheduled Event"],
+)
+def test_a_wrapped_event_is_identified_by_its_own(stage: Stage, body: object) -> None:
+    """Two messages around one event are one event."""
+    stage.deliver(sqs(body, ids=["one"]))
+    ending = stage.deliver(sqs(body, ids=["two"]))
+    assert ending.record["outcome"] == "existing"
+    assert len(stage.emulator.backups) == 1
+
+
+def test_pipes_send_the_bare_list(stage: Stage) -> None:
+    """EventBridge Pipes leaves `Records` out, and reads the same answer."""
+    records = sqs(PAYLOAD, UNKNOWN)["Records"]
+    assert failed(stage.deliver(records).reply) == ["message-1"]
+    again = stage.deliver({"Records": records[:1]})
+    assert again.record["outcome"] == "existing"
+
+
+def test_a_fifo_group_stops_at_its_first_failure(stage: Stage) -> None:
+    """What comes behind it in the group waits for it; other groups go on."""
+    bodies = [PAYLOAD, UNKNOWN, PAYLOAD, PAYLOAD, PAYLOAD]
+    groups = ["a", "a", "b", "a", "b"]
+    ending = stage.deliver(sqs(*bodies, queue=FIFO, groups=groups))
+    assert failed(ending.reply) == ["message-1", "message-3"]
+    tried = {record["correlation_id"] for record in ending.records}
+    assert tried == {"message-0", "message-1", "message-2", "message-4"}
+    assert len(stage.emulator.backups) == 3
+
+
+def test_a_fifo_group_keeps_its_order(stage: Stage) -> None:
+    """One message after the other, even where the first is slow."""
+    stage.emulator.faults.add(Fault(operation="CreateManualBackup", kind="slow", seconds=0.2))
+    bodies = [{**PAYLOAD, "name": f"number-{number}"} for number in range(3)]
+    stage.deliver(sqs(*bodies, queue=FIFO, groups=["a", "a", "a"]))
+    assert [one.name for one in stage.emulator.backups] == ["number-0", "number-1", "number-2"]
+
+
+def test_a_group_of_a_standard_queue_stops_nobody(stage: Stage) -> None:
+    """A group ID is only a fairness hint there: each message stands for itself."""
+    ending = stage.deliver(sqs(UNKNOWN, PAYLOAD, groups=["a", "a"]))
+    assert failed(ending.reply) == ["message-0"]
+
+
+class Gate(ThreadingHTTPServer):
+    """A way to the service on which requests wait until so many of them are there."""
+
+    def __init__(self, expected: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Passer)
+        self.barrier = threading.Barrier(expected, timeout=10)
+        self.leads_to = ""
+
+
+class _Passer(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Gate
+
+    def do_POST(self) -> None:
+        self.server.barrier.wait()
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        url = self.server.leads_to + self.path
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.post(url, data=body, headers=dict(self.headers), timeout=5)
+        self.send_response(answer.status_code)
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def gate(expected: int) -> Iterator[Gate]:
+    """That way, open for the length of a block."""
+    with Gate(expected) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_ten_messages_take_little_longer_than_one() -> None:
+    """None waits for another: all ten requests are on their way before the first is answered."""
+    with gate(10) as way, Stage(GAUSSDB_ENDPOINT=f"http://127.0.0.1:{way.server_port}") as stage:
+        stage.emulator.backup_seconds = 0
+        way.leads_to = stage.emulator.gaussdb_endpoint
+        ending = stage.deliver(sqs(*[PAYLOAD] * 10))
+        assert not way.barrier.broken
+        assert len(stage.emulator.calls_of("CreateManualBackup")) == 10
+        assert failed(ending.reply) == []
+
+
+def test_ten_messages_share_one_log_in(stage: Stage) -> None:
+    """They meet at the credentials, and one of them fetches the token for all."""
+    stage.deliver(sqs(*[PAYLOAD] * 10))
+    assert len(stage.emulator.calls_of("CreateToken")) == 1
+    assert len(stage.cloud.store.reads) == 1
+    assert len(stage.emulator.backups) == 10
+
+
+def test_a_message_without_an_id_fails_the_batch(stage: Stage) -> None:
+    """Its failure could not be named, and SQS would take a partial answer for success."""
+    batch = sqs(PAYLOAD, PAYLOAD)
+    del batch["Records"][1]["messageId"]
+    ending = stage.deliver(batch)
+    assert ending.error_name == "InvalidRequest"
+    assert ending.calls == []
+
+
+def test_metrics_count_every_message(stage: Stage) -> None:
+    """Three of a batch are three, in one blob of the invocation."""
+    ending = stage.deliver(sqs(PAYLOAD, UNKNOWN, PAYLOAD))
+    [blob] = ending.metrics
+    assert blob["BackupAccepted"] == [1, 1]
+    assert blob["BackupFailed"] == [1]
+    assert len(blob["ApiLatency"]) == 3
+    assert json.dumps(blob).count(INSTANCE_ID) == 0

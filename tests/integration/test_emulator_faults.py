@@ -1,0 +1,236 @@
+"""Faults by script, as a client sees them: every kind, before or after the work, on any call."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+from requests.exceptions import ChunkedEncodingError, ReadTimeout
+from requests.exceptions import ConnectionError as ConnectionLost
+
+from tests.local_cloud.emulator import Emulator, Fault, Instance
+from tests.local_cloud.emulator.clients import HttpClient
+from tests.local_cloud.emulator.faults import Kind
+
+
+@pytest.fixture
+def cloud() -> Iterator[Emulator]:
+    """A cloud of its own for every test."""
+    with Emulator() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def visitor(cloud: Emulator) -> HttpClient:
+    """Somebody with a token."""
+    return HttpClient.of(cloud)
+
+
+@pytest.fixture
+def instance(cloud: Emulator) -> Instance:
+    """An instance to back up."""
+    return cloud.add_instance()
+
+
+def create(visitor: HttpClient, instance: Instance) -> Callable[[], requests.Response]:
+    """Return the usual request for a backup."""
+    return lambda: visitor.create(instance.id, "nightly-1")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (404, "APIGW.0101"),
+        (401, "APIGW.0301"),
+        (403, "APIGW.0302"),
+        (429, "APIGW.0308"),
+        (409, "DBS.201202"),
+        (500, "DBS.200005"),
+        (502, "APIGW.0202"),
+        (503, "APIGW.0613"),
+        (504, "APIGW.0203"),
+        (418, "DBS.280001"),
+    ],
+)
+def test_any_status_can_be_answered(visitor: HttpClient, status: int, code: str) -> None:
+    """With the body that the gateway or the service has for it."""
+    visitor.cloud.faults.add(Fault(operation="ListBackups", status=status))
+    answer = visitor.get("/backups")
+    assert (answer.status_code, answer.json()["error_code"]) == (status, code)
+    assert "Retry-After" not in answer.headers
+    assert visitor.get("/backups").status_code == 200
+
+
+@pytest.mark.parametrize("value", [7, "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_a_status_may_say_when_to_come_back(visitor: HttpClient, value: int | str) -> None:
+    """By Retry-After, in seconds or as a date."""
+    visitor.cloud.faults.add(Fault(status=429, retry_after=value))
+    answer = visitor.get("/backups")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, str(value))
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "body"),
+    [
+        (
+            Fault(error_code="DBS.200011"),
+            409,
+            {
+                "error_code": "DBS.200011",
+                "error_msg": "Another operation is being performed on the DB instance or the "
+                "DB instance is faulty.",
+            },
+        ),
+        (
+            Fault(error_code="DBS.280056"),
+            403,
+            {"error_code": "DBS.280056", "error_msg": "Invalid token."},
+        ),
+        (
+            Fault(error_code="DBS.280056", status=401),
+            401,
+            {"error_code": "DBS.280056", "error_msg": "Invalid token."},
+        ),
+        (Fault(status=202, body={"job_id": None}), 202, {"job_id": None}),
+        (Fault(status=200, body=b'"text"'), 200, "text"),
+    ],
+)
+def test_any_code_or_body_can_be_answered(
+    visitor: HttpClient, fault: Fault, status: int, body: object
+) -> None:
+    """A code brings its documented status and text."""
+    visitor.cloud.faults.add(fault)
+    answer = visitor.get("/backups")
+    assert (answer.status_code, answer.json()) == (status, body)
+
+
+def test_the_prefix_of_a_gateways_code_may_be_the_newer_one(visitor: HttpClient) -> None:
+    """APIG for APIGW: a client should look at the digits."""
+    visitor.cloud.faults.add(Fault(error_code="APIG.0307"))
+    answer = visitor.get("/backups")
+    assert (answer.status_code, answer.json()["error_code"]) == (401, "APIG.0307")
+
+
+def test_an_answer_may_point_elsewhere(visitor: HttpClient) -> None:
+    """A redirect, for clients that must not follow it."""
+    elsewhere = {"Location": "http://127.0.0.1:9/elsewhere"}
+    visitor.cloud.faults.add(Fault(status=302, headers=elsewhere))
+    answer = visitor.send("GET", "/backups", allow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (302, elsewhere["Location"])
+
+
+def test_a_page_in_place_of_json(visitor: HttpClient) -> None:
+    """As a load balancer shows it, under any status."""
+    visitor.cloud.faults.script([Fault(kind="html"), Fault(kind="html", status=200)])
+    for status in (502, 200):
+        answer = visitor.get("/backups")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html")
+        assert answer.text.startswith("<html>")
+
+
+def test_an_answer_without_a_body(visitor: HttpClient) -> None:
+    """The status alone."""
+    visitor.cloud.faults.add(Fault(kind="empty", status=202))
+    answer = visitor.get("/backups")
+    assert (answer.status_code, answer.content) == (202, b"")
+
+
+def test_half_a_body_and_then_the_end(visitor: HttpClient, instance: Instance) -> None:
+    """The client misses the rest; the work was done."""
+    visitor.cloud.faults.add(Fault(operation="CreateManualBackup", kind="truncated"))
+    with pytest.raises(ChunkedEncodingError):
+        create(visitor, instance)()
+    assert [backup.name for backup in visitor.cloud.backups] == ["nightly-1"]
+
+
+def test_half_a_json_as_a_whole_answer(visitor: HttpClient, instance: Instance) -> None:
+    """The client can read it and not understand it; the work was done."""
+    visitor.cloud.faults.add(Fault(operation="CreateManualBackup", kind="cut"))
+    answer = create(visitor, instance)()
+    assert answer.status_code == 202
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(answer.text)
+    assert len(visitor.cloud.backups) == 1
+
+
+@pytest.mark.parametrize("kind", ["reset", "close", "garbage"])
+def test_a_connection_that_ends_without_an_answer(visitor: HttpClient, kind: Kind) -> None:
+    """Reset, closed, or filled with what is no HTTP; the next call is fine again."""
+    visitor.cloud.faults.add(Fault(kind=kind))
+    with pytest.raises(ConnectionLost) as caught:
+        visitor.get("/backups")
+    assert ("reset by peer" in str(caught.value)) == (kind == "reset")
+    assert visitor.get("/backups").status_code == 200
+
+
+def test_a_reset_after_the_work(visitor: HttpClient, instance: Instance) -> None:
+    """The worst case: accepted, and nobody knows."""
+    fault = Fault(operation="CreateManualBackup", when="after", kind="reset")
+    visitor.cloud.faults.add(fault)
+    with pytest.raises(ConnectionLost):
+        create(visitor, instance)()
+    (backup,) = visitor.cloud.backups
+    assert backup.name == "nightly-1"
+
+
+def test_a_status_after_the_work(visitor: HttpClient, instance: Instance) -> None:
+    """A 504 of the gateway does not mean that nothing happened."""
+    visitor.cloud.faults.script(
+        [Fault(operation="CreateManualBackup", when="after", kind="status", status=504)]
+    )
+    assert create(visitor, instance)().status_code == 504
+    assert len(visitor.cloud.backups) == 1
+
+
+def test_a_hang(visitor: HttpClient, instance: Instance) -> None:
+    """The client gives up; whether the work was done is the script's choice."""
+    visitor.cloud.faults.script(
+        [
+            Fault(operation="CreateManualBackup", kind="hang"),
+            Fault(operation="CreateManualBackup", when="after", kind="hang", seconds=30),
+        ]
+    )
+    body = {"instance_id": instance.id, "name": "nightly-1"}
+    for backups in (0, 1):
+        with pytest.raises(ReadTimeout):
+            visitor.send("POST", "/backups", json=body, timeout=0.4)
+        assert len(visitor.cloud.backups) == backups
+
+
+def test_a_hang_that_ends_by_itself(visitor: HttpClient) -> None:
+    """The connection is closed without an answer."""
+    visitor.cloud.faults.add(Fault(kind="hang", seconds=0.1))
+    started = time.monotonic()
+    with pytest.raises(ConnectionLost):
+        visitor.get("/backups")
+    assert 0.1 <= time.monotonic() - started < 2
+
+
+def test_a_slow_answer(visitor: HttpClient) -> None:
+    """It is the real one, late."""
+    visitor.cloud.faults.add(Fault(kind="slow", seconds=0.2))
+    started = time.monotonic()
+    assert visitor.get("/backups").json()["total_count"] == 0
+    assert time.monotonic() - started >= 0.2
+
+
+@pytest.mark.parametrize("drip_headers", [True, False])
+def test_a_dripping_answer(visitor: HttpClient, drip_headers: bool) -> None:  # noqa: FBT001 - a parameter
+    """Each drop comes before the client's patience ends, the whole long after it."""
+    fault = Fault(kind="drip", seconds=0.5, drip_headers=drip_headers)
+    visitor.cloud.faults.add(fault)
+    started = time.monotonic()
+    answer = visitor.send("GET", "/backups", timeout=0.3, stream=True)
+    until_headers = time.monotonic() - started
+    assert answer.json() == {"backups": [], "total_count": 0}
+    assert time.monotonic() - started >= 0.5
+    assert (until_headers > 0.2) == drip_headers
+
+
+def test_a_dripping_refusal(visitor: HttpClient, instance: Instance) -> None:
+    """Before the work, with a status of its own."""
+    fault = Fault(operation="CreateManualBackup", when="before", kind="drip", status=503)
+    visitor.cloud.faults.add(fault)
+    assert create(visitor, instance)().status_code == 503
+    assert visitor.cloud.backups == []

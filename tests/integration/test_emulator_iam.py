@@ -1,0 +1,213 @@
+"""IAM on the emulator: log-ins, the tokens they bring, and how they are refused."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from tests.local_cloud.emulator import Emulator
+from tests.local_cloud.emulator.clients import PASSWORD, TIMEOUT, USER, log_in, log_in_body
+
+WRONG = {
+    "error": {
+        "code": 401,
+        "message": "The username or password is wrong.",
+        "title": "Unauthorized",
+    }
+}
+
+
+@pytest.fixture
+def cloud() -> Iterator[Emulator]:
+    """A cloud with one user."""
+    with Emulator() as cloud:
+        cloud.iam.add_user(USER, PASSWORD)
+        yield cloud
+
+
+def body_for(cloud: Emulator, **changes: Any) -> dict[str, Any]:
+    """Return the usual log-in, changed."""
+    return log_in_body(cloud.project_id, **({"domain_name": cloud.iam.domain.name} | changes))
+
+
+def token(cloud: Emulator) -> str:
+    """Return a new token."""
+    return log_in(cloud).headers["X-Subject-Token"]
+
+
+def get(cloud: Emulator, path: str, method: str = "GET", **headers: str) -> requests.Response:
+    """Send a request to IAM; underscores in names of headers stand for hyphens."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return requests.request(method, cloud.iam_endpoint + path, headers=named, timeout=TIMEOUT)
+
+
+def test_a_token_comes_in_a_header_and_its_life_in_the_body(cloud: Emulator) -> None:
+    """201, X-Subject-Token of several kilobytes, times in UTC with microseconds."""
+    answer = log_in(cloud)
+    assert answer.status_code == 201
+    text = answer.headers["x-subject-token"]
+    assert text.startswith("MII")
+    assert len(text) > 3000
+    assert answer.headers["X-IAM-Trace-Id"]
+    document = answer.json()["token"]
+    form = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
+    assert re.fullmatch(form, document["expires_at"])
+    assert re.fullmatch(form, document["issued_at"])
+    life = datetime.fromisoformat(document["expires_at"]) - datetime.fromisoformat(
+        document["issued_at"]
+    )
+    assert life == timedelta(hours=24)
+    assert document["methods"] == ["password"]
+    assert document["project"]["id"] == cloud.project_id
+    assert document["project"]["name"] == "eu-de"
+    assert document["user"]["name"] == USER
+    assert document["user"]["domain"] == document["project"]["domain"]
+    assert cloud.gaussdb_endpoint in document["catalog"][0]["endpoints"][0]["url"]
+
+
+def test_the_catalog_can_be_left_out(cloud: Emulator) -> None:
+    """Any value of `nocatalog` does it."""
+    assert "catalog" not in log_in(cloud, nocatalog="true").json()["token"]
+
+
+def test_tokens_live_as_long_as_iam_says(cloud: Emulator) -> None:
+    """The documented example lives for an hour only."""
+    cloud.iam.token_lifetime = timedelta(hours=1)
+    headers = {"X_Auth_Token": token(cloud), "X_Subject_Token": token(cloud)}
+    cloud.clock.advance(3599)
+    assert get(cloud, "/v3/auth/tokens", "HEAD", **headers).status_code == 200
+    cloud.clock.advance(1)
+    assert get(cloud, "/v3/auth/tokens", "HEAD", **headers).status_code == 401
+
+
+def test_a_new_token_does_not_end_the_old_one(cloud: Emulator) -> None:
+    """Both stay alive, and every log-in is counted."""
+    first, second = token(cloud), token(cloud)
+    assert first != second
+    assert get(cloud, "/v3/auth/projects", X_Auth_Token=first).status_code == 200
+    assert get(cloud, "/v3/auth/projects", X_Auth_Token=second).status_code == 200
+    assert (cloud.iam.log_ins, cloud.iam.refused_log_ins) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ({"project": {"name": "eu-de"}}, "eu-de"),
+        ({"project": {"name": "eu-de_team"}}, "eu-de_team"),
+        ({"project": {"name": "eu-de", "domain": {"name": "anything"}}}, "eu-de"),
+        ({"project": {"name": "eu-de"}, "domain": {"name": "anything"}}, "eu-de"),
+        ({"domain": {"name": "anything"}}, None),
+        ({}, None),
+    ],
+)
+def test_the_scope_is_a_project_or_the_whole_domain(
+    cloud: Emulator, scope: dict[str, object], expected: str | None
+) -> None:
+    """By ID or name; a project wins over a domain; nothing means the domain."""
+    cloud.add_project("eu-de_team")
+    body = body_for(cloud)
+    body["auth"]["scope"] = scope
+    document = log_in(cloud, body).json()["token"]
+    assert document.get("project", {}).get("name") == expected
+    assert ("domain" in document) == (expected is None)
+
+
+def test_a_user_can_be_named_by_id(cloud: Emulator) -> None:
+    """As SDKs do; so can the domain."""
+    user = cloud.iam.find_user(USER, cloud.iam.domain.name)
+    assert user is not None
+    body = body_for(cloud)
+    identity = body["auth"]["identity"]["password"]
+    identity["user"] = {"id": user.id, "password": PASSWORD}
+    assert log_in(cloud, body).status_code == 201
+    identity["user"] = {"name": USER, "password": PASSWORD, "domain": {"id": user.domain.id}}
+    assert log_in(cloud, body).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "changes", [{"password": "wrong"}, {"name": "nobody"}, {"domain_name": "another"}]
+)
+def test_wrong_credentials_are_told_in_keystones_form(
+    cloud: Emulator, changes: dict[str, str]
+) -> None:
+    """One and the same body whatever was wrong."""
+    answer = log_in(cloud, body_for(cloud, **changes))
+    assert (answer.status_code, answer.json()) == (401, WRONG)
+    assert "X-Subject-Token" not in answer.headers
+    assert (cloud.iam.log_ins, cloud.iam.refused_log_ins) == (0, 1)
+
+
+def test_a_second_factor_is_asked_for_where_it_is_set(cloud: Emulator) -> None:
+    """Without it, or with a wrong one, the password counts as wrong."""
+    cloud.iam.add_user("careful", PASSWORD, passcode="123456")
+    body = body_for(cloud, name="careful")
+    assert log_in(cloud, body).json() == WRONG
+    identity = body["auth"]["identity"]
+    identity["methods"] = ["password", "totp"]
+    identity["totp"] = {"user": {"name": "careful", "passcode": "000000"}}
+    assert log_in(cloud, body).json() == WRONG
+    identity["totp"]["user"]["passcode"] = "123456"
+    answer = log_in(cloud, body)
+    assert answer.status_code == 201
+    assert answer.json()["token"]["methods"] == ["password", "totp"]
+
+
+def test_a_token_can_be_had_for_another_scope(cloud: Emulator) -> None:
+    """With the method `token`, which is no log-in by password."""
+    identity = {"methods": ["token"], "token": {"id": token(cloud)}}
+    scope = {"project": {"name": "eu-de"}}
+    answer = log_in(cloud, {"auth": {"identity": identity, "scope": scope}})
+    assert (answer.status_code, cloud.iam.log_ins) == (201, 1)
+    identity["token"] = {"id": "nonsense"}
+    refused = log_in(cloud, {"auth": {"identity": identity}})
+    assert (refused.status_code, refused.json()["error"]["message"]) == (
+        401,
+        "The X-Auth-Token is invalid!",
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "member"),
+    [
+        ([], "auth"),
+        (["auth"], "identity"),
+        (["auth", "identity"], "methods"),
+        (["auth", "identity"], "password"),
+        (["auth", "identity", "password"], "user"),
+        (["auth", "identity", "password", "user"], "name"),
+        (["auth", "identity", "password", "user"], "password"),
+        (["auth", "identity", "password", "user"], "domain"),
+    ],
+)
+def test_a_missing_member_is_named(cloud: Emulator, path: list[str], member: str) -> None:
+    """400 in keystone's form; nothing counts as a failed log-in."""
+    body = body_for(cloud)
+    parent = body
+    for key in path:
+        parent = parent[key]
+    del parent[member]
+    answer = log_in(cloud, body)
+    message = f"'{member}' is a required property"
+    expected = {"error": {"code": 400, "message": message, "title": "Bad Request"}}
+    assert (answer.status_code, answer.json()) == (400, expected)
+    assert cloud.iam.refused_log_ins == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"auth": []}', b" " * 40_000])
+def test_a_body_that_is_no_log_in_is_refused(cloud: Emulator, body: bytes) -> None:
+    """Empty, broken, of the wrong type, too long."""
+    answer = requests.post(f"{cloud.iam_endpoint}/v3/auth/tokens", data=body, timeout=TIMEOUT)
+    assert answer.status_code == 400
+
+
+def test_a_project_that_is_not_the_users_is_refused(cloud: Emulator) -> None:
+    """403 if it exists, 404 if not, and 401 all the same if the password is wrong."""
+    cloud.iam.add_user("outsider", PASSWORD, projects=frozenset())
+    assert log_in(cloud, body_for(cloud, name="outsider")).status_code == 403
+    unknown = log_in_body("0" * 32, domain_name=cloud.iam.domain.name)
+    assert log_in(cloud, unknown).status_code == 404
+    wrong = log_in_body("0" * 32, domain_name=cloud.iam.domain.name, password="wrong")
+    assert log_in(cloud, wrong).status_code == 401

@@ -1,0 +1,45 @@
+"""A look at the local cloud as an operator has one: plain HTTP, not the function's client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import requests
+
+from tests.local_cloud.local_cloud import USER
+
+if TYPE_CHECKING:
+    from tests.local_cloud.emulator import Emulator
+
+_TIMEOUT_SECONDS: Final = 10
+
+
+def log_in(cloud: Emulator) -> str:
+    """A project-scoped token of the local cloud's user."""
+    user = {
+        "name": USER["username"],
+        "password": USER["password"],
+        "domain": {"name": USER["domain_name"]},
+    }
+    identity = {"methods": ["password"], "password": {"user": user}}
+    scope = {"project": {"id": cloud.project_id}}
+    answer = _ask(
+        "POST",
+        f"{cloud.iam_endpoint}/v3/auth/tokens",
+        json={"auth": {"identity": identity, "scope": scope}},
+    )
+    return answer.headers["X-Subject-Token"]
+
+
+def show(cloud: Emulator, token: str, path: str) -> Any:
+    """What the database service answers to `GET /v3/{project_id}/PATH`."""
+    url = f"{cloud.gaussdb_endpoint}/v3/{cloud.project_id}/{path}"
+    return _ask("GET", url, headers={"X-Auth-Token": token}).json()
+
+
+def _ask(method: str, url: str, **content: Any) -> requests.Response:
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.request(method, url, timeout=_TIMEOUT_SECONDS, **content)
+    answer.raise_for_status()
+    return answer

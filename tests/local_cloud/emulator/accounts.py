@@ -1,0 +1,206 @@
+"""IAM's memory: users, projects, tokens and access keys, and the lock on an account."""
+
+import base64
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from tests.local_cloud.emulator.identities import (
+    AccessKey,
+    Domain,
+    Permission,
+    Project,
+    Token,
+    User,
+)
+from tests.local_cloud.emulator.responses import Refusal, iam_error
+
+# Open Telekom Cloud IAM, "Configuring the Account Lockout Policy": the default policy
+FAILURES_THAT_LOCK = 5
+FAILURE_WINDOW = timedelta(minutes=15)
+LOCK_TIME = timedelta(minutes=15)
+
+# more than five consecutive failures of one access key (API Gateway, FAQ)
+KEY_FAILURES_THAT_LOCK = 6
+KEY_LOCK_TIME = timedelta(minutes=5)
+
+WRONG_PASSWORD = "The username or password is wrong."
+
+
+class Accounts:
+    """Users, projects, tokens and access keys of the cloud.
+
+    Attributes:
+        token_lifetime: how long a new token lives.
+        log_ins: how many tokens were given out for a password.
+        refused_log_ins: how many log-ins were refused, a locked account's included.
+    """
+
+    def __init__(self, now: Callable[[], datetime], domain_name: str) -> None:
+        self._now = now
+        self.token_lifetime = timedelta(hours=24)
+        self.log_ins = 0
+        self.refused_log_ins = 0
+        self.projects: dict[str, Project] = {}
+        self._domains: dict[str, Domain] = {}
+        self._users: dict[tuple[str, str], User] = {}
+        self._tokens: dict[str, Token] = {}
+        self._revoked: set[str] = set()
+        self._keys: dict[str, AccessKey] = {}
+        self.domain = self._domain(domain_name)
+
+    def _domain(self, name: str) -> Domain:
+        return self._domains.setdefault(name, Domain(uuid4().hex, name))
+
+    def add_project(self, name: str, project_id: str | None = None) -> Project:
+        """Add a project to the cloud's own domain."""
+        project = Project(project_id or uuid4().hex, name, self.domain)
+        self.projects[project.id] = project
+        return project
+
+    def add_user(
+        self,
+        name: str,
+        password: str,
+        domain_name: str | None = None,
+        *,
+        permission: Permission = "full",
+        projects: frozenset[str] | None = None,
+        passcode: str | None = None,
+    ) -> User:
+        """Add a user, and its domain where that is new.
+
+        Args:
+            name: unique in the domain.
+            password: what logs the user in.
+            domain_name: the cloud's own by default.
+            permission: what the user may do with GaussDB.
+            projects: IDs of the projects that the user may enter; all by default.
+            passcode: the second factor, where the user needs one.
+        """
+        domain = self._domain(domain_name or self.domain.name)
+        user = User(uuid4().hex, name, password, domain, permission, projects, passcode)
+        self._users[domain.name, name] = user
+        return user
+
+    def change_password(
+        self, name: str, password: str, domain_name: str | None = None, *, revoke: bool = True
+    ) -> None:
+        """Change a user's password; tokens given out before die of it, as they do within minutes.
+
+        Args:
+            name: the user's.
+            password: the new one.
+            domain_name: the cloud's own by default.
+            revoke: whether tokens die.
+        """
+        user = self._users[domain_name or self.domain.name, name]
+        user.password = password
+        if revoke:
+            self.revoke_tokens(user)
+
+    def revoke_tokens(self, user: User | None = None) -> None:
+        """Void every token that was given out, or those of one user."""
+        self._revoked |= {
+            token.text
+            for token in list(self._tokens.values())
+            if user is None or token.user is user
+        }
+
+    def add_access_key(
+        self,
+        access_key: str,
+        secret_key: str,
+        security_token: str | None = None,
+        *,
+        user: User | None = None,
+        expires_at: datetime | None = None,
+    ) -> AccessKey:
+        """Add an access key, or replace the one of the same name.
+
+        Args:
+            access_key: the public half.
+            secret_key: the secret half.
+            security_token: makes it a temporary key, which is unknown without this token.
+            user: whose key it is; by default that of somebody who may do everything.
+            expires_at: the end of a temporary key.
+        """
+        owner = user or User(uuid4().hex, "key-owner", secrets.token_hex(), self.domain)
+        key = AccessKey(access_key, secret_key, owner, security_token, expires_at)
+        self._keys[access_key] = key
+        return key
+
+    def remove_access_key(self, access_key: str) -> None:
+        """Delete an access key."""
+        del self._keys[access_key]
+
+    def access_key(self, access_key: str) -> AccessKey | None:
+        """Return the access key of this name, if there is one."""
+        return self._keys.get(access_key)
+
+    def find_user(self, name: str, domain_name: str) -> User | None:
+        """Return the user of this name."""
+        return self._users.get((domain_name, name))
+
+    def find_user_by_id(self, user_id: str) -> User | None:
+        """Return the user of this ID."""
+        return next((user for user in self._users.values() if user.id == user_id), None)
+
+    def find_domain(self, domain_id: str) -> Domain | None:
+        """Return the domain of this ID."""
+        return next((found for found in self._domains.values() if found.id == domain_id), None)
+
+    def find_token(self, text: str) -> Token | None:
+        """Return the token, dead or alive, if it was ever given out."""
+        return self._tokens.get(text)
+
+    def is_alive(self, token: Token) -> bool:
+        """Tell whether a token still opens anything."""
+        return token.text not in self._revoked and self._now() < token.expires_at
+
+    def log_in(self, user: User | None, password: object, passcode: object) -> User:
+        """Check a password and count the failures.
+
+        Raises:
+            Refusal: it is wrong, or the account is locked.
+        """
+        now = self._now()
+        if user is not None and user.locked_until is not None and now < user.locked_until:
+            self.refused_log_ins += 1
+            raise Refusal(iam_error(401, "The account is locked"))
+        if user is None or user.password != password or user.passcode not in {None, passcode}:
+            self._count_failure(user, now)
+            raise Refusal(iam_error(401, WRONG_PASSWORD))
+        user.failures.clear()
+        return user
+
+    def _count_failure(self, user: User | None, now: datetime) -> None:
+        self.refused_log_ins += 1
+        if user is None:
+            return
+        user.failures = [*(at for at in user.failures if now - at < FAILURE_WINDOW), now]
+        if len(user.failures) >= FAILURES_THAT_LOCK:
+            user.locked_until = now + LOCK_TIME
+            user.failures.clear()
+
+    def give_token(self, user: User, project: Project | None, methods: tuple[str, ...]) -> Token:
+        """Give out a token; the ones given out before stay alive."""
+        now = self._now()
+        # several kilobytes that look like base64 of a signed message, as IAM's do
+        text = "MIIE" + base64.b64encode(secrets.token_bytes(2400)).decode().replace("/", "-")
+        token = Token(text, user, project, methods, now, now + self.token_lifetime)
+        self._tokens[text] = token
+        if "password" in methods:
+            self.log_ins += 1
+        return token
+
+    def give_temporary_key(self, user: User, lifetime: timedelta) -> AccessKey:
+        """Give out a temporary access key."""
+        return self.add_access_key(
+            secrets.token_hex(10).upper(),
+            secrets.token_urlsafe(30),
+            secrets.token_urlsafe(90),
+            user=user,
+            expires_at=self._now() + lifetime,
+        )

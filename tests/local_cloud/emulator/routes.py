@@ -1,0 +1,140 @@
+"""Which path and method is which operation; the gateway knows no other, to the last slash."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tests.local_cloud.emulator.gateway import Gateway
+from tests.local_cloud.emulator.gaussdb_api import GaussDbApi, Visit
+from tests.local_cloud.emulator.iam import Iam
+from tests.local_cloud.emulator.other_operations import (
+    OtherOperations,
+    list_api_versions,
+    show_api_version,
+)
+from tests.local_cloud.emulator.request import Request
+from tests.local_cloud.emulator.responses import Answer, Refusal, gateway_error
+
+# work that was let in, to be done at a moment
+Work = Callable[[datetime], Answer]
+Admission = Callable[[Request, tuple[str, ...], datetime], Work]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path and method, the operation's name as Huawei's SDK has it, and the way in."""
+
+    service: str
+    method: str
+    path: re.Pattern[str]
+    operation: str
+    admit: Admission
+
+
+def _refuse_unknown(request: Request, path: tuple[str, ...], now: datetime) -> Work:
+    del request, path, now
+    raise Refusal(gateway_error("0101"))
+
+
+class Routes:
+    """All that the cloud can be asked."""
+
+    def __init__(
+        self, gateway: Gateway, iam: Iam, api: GaussDbApi, other_operations: OtherOperations
+    ) -> None:
+        self._gateway = gateway
+        self._api = api
+        visited = self._visited
+        iam_routes = [
+            ("POST", "/v3/auth/tokens", "CreateToken", iam.create_token),
+            ("HEAD", "/v3/auth/tokens", "CheckToken", iam.check_token),
+            ("GET", "/v3/auth/tokens", "ShowToken", iam.show_token),
+            ("GET", "/v3/projects", "ListProjects", iam.list_projects),
+            ("GET", "/v3/auth/projects", "ListAuthProjects", iam.list_own_projects),
+            (
+                "POST",
+                "/v3.0/OS-CREDENTIAL/securitytokens",
+                "CreateTemporaryAccessKey",
+                iam.create_temporary_key,
+            ),
+        ]
+        open_routes = [
+            ("GET", "/", "ListApiVersions", list_api_versions),
+            ("GET", "/v3", "ShowApiVersion", show_api_version),
+        ]
+        instance = "/v3/*/instances/*"
+        guarded = [
+            ("POST", "/v3/*/backups", "CreateManualBackup", api.create_manual_backup),
+            ("GET", "/v3/*/backups", "ListBackups", api.list_backups),
+            ("DELETE", "/v3/*/backups/*", "DeleteManualBackup", api.delete_manual_backup),
+            ("GET", "/v3/*/jobs", "ShowJobDetail", api.show_job_detail),
+            ("DELETE", "/v3/*/jobs/*", "DeleteJob", api.delete_job),
+            ("GET", "/v3/*/tasks", "ListTasks", api.list_tasks),
+            ("GET", "/v3/*/instances", "ListInstances", api.list_instances),
+            (
+                "POST",
+                "/v3/*/instances",
+                "CreateRestoreInstance",
+                other_operations.create_restore_instance,
+            ),
+            (
+                "GET",
+                f"{instance}/backups/policy",
+                "ShowBackupPolicy",
+                other_operations.show_backup_policy,
+            ),
+            (
+                "PUT",
+                f"{instance}/backups/policy",
+                "SetBackupPolicy",
+                other_operations.set_backup_policy,
+            ),
+            (
+                "GET",
+                f"{instance}/restore-time",
+                "ListRestoreTimes",
+                other_operations.list_restore_times,
+            ),
+        ]
+        self._routes = [
+            *(Route("iam", m, _form(p), name, _opened(work)) for m, p, name, work in iam_routes),
+            *(
+                Route("gaussdb", m, _form(p), name, _opened(work))
+                for m, p, name, work in open_routes
+            ),
+            *(Route("gaussdb", m, _form(p), name, visited(work)) for m, p, name, work in guarded),
+        ]
+        self._unknown = Route("", "", re.compile(""), "Unknown", _refuse_unknown)
+
+    def find(self, service: str, request: Request) -> tuple[Route, tuple[str, ...]]:
+        """Return the route of a request and the variable parts of its path."""
+        for route in self._routes:
+            if route.service != service or route.method != request.method:
+                continue
+            found = route.path.fullmatch(request.path)
+            if found is not None:
+                return route, found.groups()
+        return self._unknown, ()
+
+    def _visited(self, work: Callable[[Visit], Answer]) -> Admission:
+        """Let the gateway look at the caller at once, and do the work at its time."""
+
+        def admit(request: Request, path: tuple[str, ...], now: datetime) -> Work:
+            caller = self._gateway.authenticate(request, now)
+            self._api.admit(Visit(request, caller, path, now))
+            return lambda moment: work(Visit(request, caller, path, moment))
+
+        return admit
+
+
+def _opened(work: Callable[[Request, datetime], Answer]) -> Admission:
+    def admit(request: Request, path: tuple[str, ...], now: datetime) -> Work:
+        del path, now
+        return lambda moment: work(request, moment)
+
+    return admit
+
+
+def _form(path: str) -> re.Pattern[str]:
+    return re.compile(re.escape(path).replace(r"\*", "([^/]+)"))

@@ -1,0 +1,76 @@
+"""All that the function talks to, on loopback: the database service, IAM and the secret store."""
+
+from __future__ import annotations
+
+import base64
+import json
+from contextlib import ExitStack
+from typing import Final, Literal, Self
+
+from tests.local_cloud.emulator import Emulator
+from tests.local_cloud.secrets_extension import SecretStore
+
+Credentials = Literal["password", "aksk"]
+
+INSTANCE_ID: Final = "7e01ac5ac5274957ba506f3851d11d51in14"
+USER: Final = {
+    "username": "backup-operator",
+    "password": "not-a-real-password",
+    "domain_name": "OTC-EU-DE-00000000001000000001",
+}
+ACCESS_KEY: Final = {"access_key": "NOTAREALACCESSKEY001", "secret_key": "not-a-real-secret-key"}
+WEBHOOK_KEY: Final = "whsec_" + base64.b64encode(b"not-a-real-webhook-key-1").decode()
+
+CREDENTIALS_SECRETS: Final[dict[Credentials, str]] = {
+    "password": "gaussdb-backup/password",
+    "aksk": "gaussdb-backup/access-key",
+}
+WEBHOOK_SECRET: Final = "gaussdb-backup/webhook"
+
+
+class LocalCloud:
+    """A cloud with one user, one access key, one instance and their secrets; a context manager.
+
+    Attributes:
+        emulator: IAM and the database service.
+        store: Secrets Manager behind the extension, without a cache, as the template sets it.
+    """
+
+    def __init__(self) -> None:
+        self.emulator = Emulator()
+        self.store = SecretStore(ttl=0)
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as starting:
+            starting.enter_context(self.emulator)
+            starting.enter_context(self.store)
+            self._furnish()
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._running.close()
+
+    def environment(self, credentials: Credentials = "password") -> dict[str, str]:
+        """The variables with which the function uses this cloud, as the template would set them."""
+        return {
+            "GAUSSDB_ENDPOINT": self.emulator.gaussdb_endpoint,
+            "IAM_ENDPOINT": self.emulator.iam_endpoint,
+            "PROJECT_ID": self.emulator.project_id,
+            "CREDENTIALS_SECRET_ID": CREDENTIALS_SECRETS[credentials],
+            "WEBHOOK_SECRET_ID": WEBHOOK_SECRET,
+            "DEFAULT_PAYLOAD": json.dumps({"instance_id": INSTANCE_ID}),
+            "POWERTOOLS_METRICS_NAMESPACE": "GaussDBBackup",
+            "POWERTOOLS_SERVICE_NAME": "gaussdb-backup",
+            **self.store.environment(),
+        }
+
+    def _furnish(self) -> None:
+        iam = self.emulator.iam
+        iam.add_user(USER["username"], USER["password"], USER["domain_name"])
+        iam.add_access_key(ACCESS_KEY["access_key"], ACCESS_KEY["secret_key"])
+        self.emulator.add_instance(instance_id=INSTANCE_ID, name="orders")
+        self.store.put(CREDENTIALS_SECRETS["password"], USER)
+        self.store.put(CREDENTIALS_SECRETS["aksk"], ACCESS_KEY)
+        self.store.put(WEBHOOK_SECRET, {"keys": [WEBHOOK_KEY]})
