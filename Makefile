@@ -27,7 +27,7 @@ PY := .venv/bin/python
 
 # Commands
 run: $(VENV) $(RIE) ## run the function on EVENT=events/schedule.json with CREDENTIALS=password|aksk
-	@$(PY) -m tests.local_cloud.run --credentials $(CREDENTIALS) $(EVENT)
+	@$(PY) -m tests.local_cloud.commands.run --credentials $(CREDENTIALS) $(EVENT)
 
 test: $(VENV) $(RIE) $(VENV_SAM) $(VENV_RUNTIME) ## run the whole test suite
 	@$(PY) -m pytest $(ARGS)
@@ -57,7 +57,7 @@ contract: $(VENV) ## write docs/contract anew from the code
 	@PYTHONPATH=src $(PY) -m tests.contract
 
 sandbox: $(VENV) $(RIE) ## keep the local cloud running until Ctrl-C
-	@$(PY) -m tests.local_cloud.sandbox
+	@$(PY) -m tests.local_cloud.commands.sandbox
 
 chaos: $(VENV) $(RIE) ## run N=100 random disturbances
 	@$(PY) -m tests.local_cloud.chaos $(N)

@@ -129,7 +129,7 @@ def test_run_needs_an_event(tmp_path: Path, content: str | None) -> None:
 def test_the_sandbox_can_be_used_as_it_says() -> None:
     """Its exports lead the function to it; Ctrl-C stops it, and nothing listens any more."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.local_cloud.sandbox"],
+        [sys.executable, "-m", "tests.local_cloud.commands.sandbox"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -177,7 +177,7 @@ def test_set_up_is_not_done_twice(clone: Path) -> None:
     """With everything in place a command does its own work and nothing else."""
     planned = run("make", "--dry-run", "run", folder=clone).stdout.splitlines()
     assert len(planned) == 1
-    assert "tests.local_cloud.run" in planned[0]
+    assert "tests.local_cloud.commands.run" in planned[0]
 
 
 def test_set_up_follows_the_lock(clone: Path) -> None:

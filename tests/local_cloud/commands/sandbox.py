@@ -18,7 +18,7 @@ HOW_TO = """
 export CREDENTIALS_SECRET_ID={access_key_secret}
 
 # Run the function on it; the second time it finds the backup of the first:
-.venv/bin/python -m tests.local_cloud.invoke events/schedule.json
+.venv/bin/python -m tests.local_cloud.commands.invoke events/schedule.json
 
 # Ask the service itself (the token is good for a day):
 curl -H 'X-Auth-Token: {token}' {backups}
