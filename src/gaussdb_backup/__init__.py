@@ -38,8 +38,10 @@ enforces this order with import-linter's layers (``pyproject.toml``).
         retry            when to send a read-only request again
         transport        one HTTP request inside the time that is left
         error_mapping    status, code and body of a response become one of our errors
+        error_codes      what the cloud's error codes mean to a backup
         redaction        messages without keys, tokens and signatures
         response         one whole HTTP response
+        pauses           how long to wait: back-off, 429, time-outs
     replies              the JSON objects that callers get back
     clock                now, sleep, time left: the only source of time
     timestamps           times as events and the API write them

@@ -329,7 +329,13 @@ BY_STORIES: Final[dict[str, Mutant]] = BY_CHAOS | {
     ),
     "gives one call all the time": Mutant(
         f"{TIME}::test_a_create_request_that_hangs_leaves_time_for_a_look",
-        (Change("http_client/retry", "max(left / 2, min(left, MIN_CALL_SECONDS))", "left"),),
+        (
+            Change(
+                "http_client/pauses",
+                "max(remaining / 2, min(remaining, MIN_CALL_SECONDS))",
+                "remaining",
+            ),
+        ),
     ),
 }
 ALL_STORIES: Final = sorted({mutant.story for mutant in BY_STORIES.values()})

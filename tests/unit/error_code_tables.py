@@ -37,6 +37,20 @@ SERVICE: Final = """
     BackupNotFound       400 201203 200751
     RequestRejected      400 201218 201208 301024
     RequestRejected      400 200543
+    InstanceBusy         409 212033
+"""
+
+# codes that the page lacks: retry lists of Huawei's Terraform provider for this call and its twin
+# of RDS, error pages of DDS and GeminiDB; seen with 400, 403 and 409 alike
+UNDOCUMENTED: Final = """
+    InstanceBusy         409 201015 216011 05000084 200018 200076 200080 200463 200611 201206
+    InstanceBusy         409 280343 280816 280228 01010337 01280030 201000
+    InstanceNotReady     400 201204 200998
+"""
+
+# other families, a digit in one of them: newer editions of IAM's policies, roles of sub-projects
+OTHER: Final = """
+    PermissionDenied     403 PAP.0034 PAP5.0040 PAP5.0028 LTS.0003
 """
 
 # gateway codes by their four digits; the statuses of Huawei's edition where they differ
@@ -74,11 +88,12 @@ GATEWAY: Final = """
 
 # an unknown code, or none, falls back on its status
 BY_STATUS: Final = """
-    RequestRejected      400 402 404 405 406 407 408 410 411 412 413 414 415 416 417 422 494 499
+    RequestRejected      400 402 404 405 406 407 410 411 412 413 414 415 416 417 422 494 499
     CredentialsRejected  401
     PermissionDenied     403
     InstanceBusy         409
     Throttled            429
+    ServiceUnavailable   408 425
     ServiceUnavailable   500 501 502 503 504 505 511 599
     ServiceUnavailable   200 201 202 204 206 300 301 302 303 304 305 307 308
 """

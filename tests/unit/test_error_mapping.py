@@ -17,7 +17,15 @@ from gaussdb_backup.http_client.error_mapping import (
     unreadable_response,
 )
 from gaussdb_backup.http_client.response import Response
-from tests.unit.error_code_tables import BY_STATUS, GATEWAY, SERVICE, rows, statuses
+from tests.unit.error_code_tables import (
+    BY_STATUS,
+    GATEWAY,
+    OTHER,
+    SERVICE,
+    UNDOCUMENTED,
+    rows,
+    statuses,
+)
 
 CODES: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).resolve().parents[1] / "data" / "dbs_error_codes.json").read_bytes()
@@ -51,6 +59,66 @@ def test_gateway_codes(prefix: str, status: int, code: str, name: str) -> None:
     assert name_of(status, body) == name
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
+@pytest.mark.parametrize(("_", "code", "name"), rows(UNDOCUMENTED))
+def test_busy_and_state_codes_count_with_any_status(
+    _: int, code: str, name: str, status: int
+) -> None:
+    """The sister services send them with 400, 403 and 409."""
+    assert name_of(status, {"error_code": f"DBS.{code}", "error_msg": "said"}) == name
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize(("_", "code", "name"), rows(OTHER))
+def test_codes_of_other_families(_: int, code: str, name: str, status: int) -> None:
+    """A family may end in a digit."""
+    assert name_of(status, {"error_code": code, "error_msg": "said"}) == name
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("dbs.201205", "InstanceBusy"),
+        ("Dbs.201014", "InstanceNotReady"),
+        ("201201", "NameTaken"),
+        ("apigw.0307", "CredentialsRejected"),
+        ("0302", "PermissionDenied"),
+        ("pap5.0040", "PermissionDenied"),
+    ],
+)
+def test_case_and_prefix_of_a_code_do_not_matter(code: str, name: str) -> None:
+    """Codes have been seen in lower case and without a prefix."""
+    body = {"error_code": code, "error_msg": "said"}
+    assert name_of(400, body) == name
+    assert read_evidence(answer(400, body)).error_code == code
+
+
+@pytest.mark.parametrize("status", [408, 425])
+@pytest.mark.parametrize("code", ["DBS.201205", "DBS.280056", "DBS.201201"])
+def test_408_and_425_count_as_5xx(status: int, code: str) -> None:
+    """The code in their body does not count."""
+    assert name_of(status, {"error_code": code, "error_msg": "said"}) == "ServiceUnavailable"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize(
+    ("message", "detail"),
+    [
+        (
+            "Incorrect IAM authentication: AK access failed to reach the limit,forbidden.",
+            "the access key is blocked for 5 minutes",
+        ),
+        ("The account is locked.", "the account is locked for 15 minutes"),
+        ("The account has been locked. Try again in 7 minutes.", "locked for 7 minutes"),
+    ],
+)
+def test_a_blocked_key_and_a_locked_account_say_so(status: int, message: str, detail: str) -> None:
+    """With the minutes after which it ends."""
+    error = map_error(answer(status, {"error_code": f"XYZ.{status}", "error_msg": message}))
+    assert type(error).__name__ == "CredentialsRejected"
+    assert detail in error.detail
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_every_documented_code_has_a_meaning(code: str) -> None:
     """All 245 codes of the page: what concerns no backup falls back on its status."""
@@ -65,6 +133,7 @@ def test_all_documented_codes_are_there() -> None:
     elsewhere = {"DBS.201209", "DBS.200751"}
     assert len(CODES) == 245
     assert {f"DBS.{number}" for _, number, _ in rows(SERVICE)} - CODES.keys() == elsewhere
+    assert not {f"DBS.{number}" for _, number, _ in rows(UNDOCUMENTED)} & CODES.keys()
     assert all(
         CODES[f"DBS.{number}"]["status"] == status
         for status, number, _ in rows(SERVICE)
@@ -79,10 +148,11 @@ def test_all_documented_codes_are_there() -> None:
         b"",
         b"<html>502 Bad Gateway</html>",
         {"error_code": "DBS.999999", "error_msg": "said"},
-        {"error_code": "DBS.201015", "error_msg": "said"},
+        {"error_code": "DBS.201999", "error_msg": "said"},
         {"error_code": "APIGW.9999", "error_msg": "said"},
         {"error_code": "IAM.0061", "error_msg": "said"},
-        {"error_code": "201201", "error_msg": "said"},
+        {"error_code": "999999", "error_msg": "said"},
+        {"error": {"code": "111401001", "message": "Invalid token."}},
         {"error_code": "XYZ.201201", "error_msg": "said"},
         {"error_code": 201201, "error_msg": "said"},
         {"message": "Authorization information is wrong", "request_id": "a" * 32},
@@ -131,6 +201,9 @@ SHAPES = [
     {"error_code": "DBS.201205", "error_msg": "Backup is in progress, please wait."},
     {"error_msg": "Backup is in progress, please wait.", "error_code": "DBS.201205"},
     {"errorCode": "DBS.201205", "errorMsg": "Backup is in progress, please wait."},
+    {"errCode": "DBS.201205", "externalMessage": "Backup is in progress, please wait."},
+    {"error": {"errCode": "DBS.201205", "externalMessage": "Backup is in progress, please wait."}},
+    {"ERROR_CODE": "DBS.201205", "Error_Msg": "Backup is in progress, please wait."},
     {"code": "DBS.201205", "message": "Backup is in progress, please wait."},
     {"error": {"code": "DBS.201205", "message": "Backup is in progress, please wait."}},
     {"error": {"error_code": "DBS.201205", "error_msg": "Backup is in progress, please wait."}},
@@ -244,6 +317,31 @@ def test_the_wait_travels_with_the_error() -> None:
     assert map_error(answer(429, Retry_After="7")).retry_after == 7.0
     assert map_error(answer(503, Retry_After="7")).retry_after == 7.0
     assert map_error(answer(503)).retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("policy user over ratelimit,limit:60,time:1 minute", 60.0),
+        ("limit:200,time:5 minute", 300.0),
+        ("limit:10,time:30 second", 30.0),
+        ("limit:10, Time: 1 Hour", 3600.0),
+        ("Threshold: 10 times per 60 seconds", 60.0),
+        ("10 times per 2 minutes", 120.0),
+        ("100 requests per minute", 60.0),
+        ("limit:1,time:1 day", 86400.0),
+        ("The throttling threshold has been reached", None),
+        ("time:12 monkeys", None),
+        ("peruse 5 seconds", None),
+        ("", None),
+    ],
+)
+def test_the_window_in_the_text_of_a_429(text: str, seconds: float | None) -> None:
+    """It is the wait that the cloud names where `Retry-After` is missing."""
+    body = {"error_code": "APIGW.0308", "error_msg": text}
+    assert map_error(answer(429, body)).retry_after == seconds
+    assert map_error(answer(429, body, Retry_After="7")).retry_after == 7.0
+    assert map_error(answer(503, body)).retry_after is None
 
 
 def test_an_unreadable_answer_is_the_service_s_fault() -> None:

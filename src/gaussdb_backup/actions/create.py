@@ -19,7 +19,8 @@ from gaussdb_backup.actions.create_state import (
 from gaussdb_backup.errors import BackupError, NameTaken, OutcomeUnknown
 from gaussdb_backup.gaussdb.api import GaussDB
 from gaussdb_backup.gaussdb.models import Backup, CreateResponse
-from gaussdb_backup.http_client.retry import MIN_CALL_SECONDS, backoff
+from gaussdb_backup.http_client.pauses import MIN_CALL_SECONDS
+from gaussdb_backup.http_client.retry import backoff
 from gaussdb_backup.request import CreateRequest
 
 

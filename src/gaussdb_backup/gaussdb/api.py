@@ -19,7 +19,7 @@ from gaussdb_backup.errors import (
     ServiceUnavailable,
 )
 from gaussdb_backup.gaussdb.models import CreateResponse
-from gaussdb_backup.http_client.error_mapping import map_error, read_evidence, unreadable_response
+from gaussdb_backup.http_client.error_mapping import map_error, unreadable_response
 from gaussdb_backup.http_client.response import Response
 from gaussdb_backup.http_client.retry import call_timeout, retry_read
 from gaussdb_backup.http_client.transport import NotSent, ResponseLost, Transport
@@ -90,14 +90,11 @@ class GaussDB:
         """Sends a request, and once more with renewed credentials if they were refused."""
         authorization = self._auth.authorization(self.deadline)
         answer = self._send(authorization, method, path, body)
-        if not _refuses_credentials(answer):
+        refusal = map_error(answer) if answer.status >= 400 else None
+        if not isinstance(refusal, CredentialsRejected):
             return answer
-        refusal = CredentialsRejected(
-            "the cloud refuses the credentials", evidence=read_evidence(answer)
-        )
-        return self._send(
-            self._auth.renew(authorization, refusal, self.deadline), method, path, body
-        )
+        renewed = self._auth.renew(authorization, refusal, self.deadline)
+        return self._send(renewed, method, path, body)
 
     def _send(
         self, authorization: Authorization, method: str, path: str, body: bytes | None
@@ -134,12 +131,6 @@ def _created(answer: Response) -> CreateResponse | BackupError:
     if isinstance(error, ServiceUnavailable):
         return OutcomeUnknown(error.detail, evidence=error.evidence, retry_after=error.retry_after)
     return error
-
-
-def _refuses_credentials(answer: Response) -> bool:
-    if answer.status == 401:
-        return True
-    return answer.status == 403 and isinstance(map_error(answer), CredentialsRejected)
 
 
 def _encoded(query: Mapping[str, str]) -> str:

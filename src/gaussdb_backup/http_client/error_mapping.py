@@ -1,156 +1,82 @@
-"""Status, code and body of an answer to one of our errors: a table, with the status as fallback.
+"""A response that is not the documented success becomes one of our errors: pure functions.
 
-Sources: Open Telekom Cloud, "GaussDB(openGauss) API Reference", "Error Codes" and "Status Codes";
-"API Gateway", "Error Codes". The gateway's prefix differs between products (``APIGW.``, ``APIG.``),
-so its codes are matched by their four digits.
+Its code decides, in whatever shape and spelling it comes, and its status where there is no code
+that we know (``error_codes``).
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 from gaussdb_backup.errors import (
     BackupError,
-    BackupNotFound,
     CredentialsRejected,
     Evidence,
-    InstanceBusy,
-    InstanceNotFound,
-    InstanceNotReady,
-    InvalidRequest,
-    NameTaken,
     PermissionDenied,
     RequestRejected,
     ServiceUnavailable,
     Throttled,
 )
+from gaussdb_backup.http_client.error_codes import BY_STATUS, Meaning, meaning_of
 from gaussdb_backup.http_client.redaction import redact_message
 from gaussdb_backup.http_client.response import Response
 
-Meaning = tuple[type[BackupError], str]
+KEY_BLOCKED_MINUTES: Final = 5
+ACCOUNT_LOCKED_MINUTES: Final = 15
 
-
-def _row(error: type[BackupError], meaning: str, codes: str) -> dict[str, Meaning]:
-    return dict.fromkeys(codes.split(), (error, meaning))
-
-
-# Many codes share one meaning, some with different statuses: within a row all count alike.
-SERVICE_CODES: Final[Mapping[str, Meaning]] = {
-    **_row(InvalidRequest, "the service finds the instance ID malformed", "280404"),
-    **_row(InvalidRequest, "the service finds the backup name malformed", "201210"),
-    **_row(InvalidRequest, "the service finds the description malformed", "280127"),
-    **_row(
-        RequestRejected,
-        "the service finds a parameter wrong or missing",
-        "280001 280006 200001 200004 200006 200405 290000 290001 06010013 280124 201004 280439 "
-        "280440 280253 201103 280216 280416 200543",
-    ),
-    **_row(RequestRejected, "the service finds the project ID malformed", "280408"),
-    **_row(
-        InstanceNotFound,
-        "the service knows no such instance",
-        "201028 280022 200002 200045 200602 290005 290011 200203",
-    ),
-    **_row(
-        PermissionDenied,
-        "the credentials may not do this to this instance",
-        "201003 280015 200044 200010 200604 216003",
-    ),
-    **_row(PermissionDenied, "the account is restricted", "280020"),
-    **_row(CredentialsRejected, "the service refuses the token", "280056"),
-    **_row(
-        InstanceNotReady,
-        "the state of the instance forbids a backup",
-        "201014 200086 280800 06010001 280406 280011 200408",
-    ),
-    **_row(InstanceNotReady, "the storage of the instance is full", "200316"),
-    **_row(InstanceNotReady, "the instance is frozen", "280449"),
-    **_row(
-        InstanceBusy,
-        "another operation is running on the instance",
-        "201202 200011 200019 200047 212006 06020003",
-    ),
-    **_row(InstanceBusy, "a backup of the instance is running", "201205"),
-    **_row(NameTaken, "a backup of this name exists", "201201 201209"),
-    **_row(RequestRejected, "engine or version take no such backup", "201207 200040"),
-    **_row(RequestRejected, "a quota is used up", "216028 200046 290003"),
-    **_row(BackupNotFound, "the service knows no such backup", "201010 201203 200751"),
-    **_row(RequestRejected, "the backup does not allow this", "201218 201208 301024"),
-    **_row(
-        ServiceUnavailable,
-        "the service failed inside",
-        "108000 108002 108005 200005 200208 213002 213004 290006 290015 200943",
-    ),
-}
-
-GATEWAY_CODES: Final[Mapping[str, Meaning]] = {
-    **_row(RequestRejected, "the gateway knows no such path: is the endpoint right?", "0101"),
-    **_row(RequestRejected, "the gateway is not set up for this call", "0103 0104 0105 0106"),
-    **_row(RequestRejected, "the gateway finds the request wrong or too large", "0201 0602"),
-    **_row(ServiceUnavailable, "the gateway does not reach the service", "0202 0203 0610"),
-    **_row(RequestRejected, "the gateway refuses protocol or certificate", "0204 0205 0607"),
-    **_row(CredentialsRejected, "the gateway refuses the credentials", "0301 0303 0305 0311"),
-    **_row(CredentialsRejected, "the gateway wants a new token", "0307"),
-    **_row(
-        PermissionDenied,
-        "the gateway does not let these credentials through",
-        "0302 0304 0306 0310 0801 0802",
-    ),
-    **_row(
-        PermissionDenied, "the gateway does not let this address through", "0401 0402 0404 0405"
-    ),
-    **_row(Throttled, "the gateway's limit of requests is reached", "0308"),
-    **_row(RequestRejected, "the quota of the application is used up", "0501 0502"),
-    **_row(
-        ServiceUnavailable,
-        "the gateway failed inside",
-        "0601 0605 0606 0608 0609 0611 0612 0613 0705",
-    ),
-}
-
-BY_STATUS: Final[Mapping[int, Meaning]] = {
-    401: (CredentialsRejected, "the credentials are refused"),
-    403: (PermissionDenied, "the operation is refused"),
-    409: (InstanceBusy, "the instance is in conflict with the request"),
-}
-
-# Patterns are compiled when an answer is first read: no event that ends well needs one.
-_CODE = r"[A-Za-z]{1,16}\.[0-9]{1,16}"
+# Patterns are compiled when a response is first read: no event that ends well needs one.
+_CODE = r"[A-Za-z][A-Za-z0-9]{0,15}\.[0-9]{1,16}|[0-9]{4,16}"
 _REQUEST_ID = r"[A-Za-z0-9-]{1,64}"
+_WINDOW = r"(?i)(?:\btime\s*:\s*|\bper\s+)(\d{0,6})\s*(second|sec|minute|min|hour|day|s|m|h|d)s?\b"
+_WINDOW_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_KEY_BLOCKED = r"(?i)\breach(?:ed)? the limit"
+_ACCOUNT_LOCKED = r"(?i)\baccount\b.*\block(?:ed)?\b"
+_MINUTES = r"(?i)\b(\d{1,4}) min"
 
 
-def map_error(response: Response) -> BackupError:
-    """The error that an answer means which is not the documented reply.
+def map_error(response: Response, part: str = "GaussDB") -> BackupError:
+    """Maps a response that is not the documented success to an error.
 
-    429 and 5xx are believed over the code in the body; below them the code decides.
+    429, 408, 425 and 5xx are believed over the code in the body; below them the code decides.
+
+    Args:
+        response: the response.
+        part: the part of the cloud that sent it, for the message.
     """
     evidence = read_evidence(response)
-    error, meaning = _meaning(response.status, evidence.error_code)
-    said = evidence.error_code or f"HTTP {response.status}"
-    wait = retry_after(response.headers)
-    return error(f"{meaning} ({said})", evidence=evidence, retry_after=wait)
+    error, meaning = _meaning(response, evidence)
+    reason = evidence.error_code or f"HTTP {response.status}"
+    return error(
+        f"{meaning.format(part=part)} ({reason})",
+        evidence=evidence,
+        retry_after=_retry_after(response),
+    )
 
 
-def unreadable_response(response: Response) -> ServiceUnavailable:
-    """The error for an answer of the right status that is not the documented JSON."""
+def unreadable_response(response: Response, part: str = "GaussDB") -> ServiceUnavailable:
+    """The error for a response of the right status that is not the documented JSON."""
     return ServiceUnavailable(
-        f"the answer is not the documented JSON (HTTP {response.status})",
+        f"the response of {part} is not the documented JSON (HTTP {response.status})",
         evidence=read_evidence(response),
     )
 
 
+def is_out_of_order(status: int) -> bool:
+    """Whether a status says only that the same request may succeed later."""
+    return status in {408, 425, 429} or status >= 500
+
+
 def read_evidence(response: Response) -> Evidence:
-    """What an answer says of itself, in any of the shapes that the cloud's parts use."""
-    said = _said(response.body)
-    code = _first(said, "error_code", "errorCode", "code")
-    message = _first(said, "error_msg", "errorMsg", "message")
-    request_id = _first(said, "request_id") or response.headers.get("X-Request-Id")
+    """What a response says of itself, in any of the shapes that the cloud's parts use."""
+    parts = _parts(response.body)
+    code, message = _code(parts), _message(parts)
+    request_id = next(_texts(parts, "request_id"), None) or response.headers.get("X-Request-Id")
     request_id = request_id or response.headers.get("X-IAM-Trace-Id")
     return Evidence(
         http_status=response.status,
-        error_code=code if code and re.fullmatch(_CODE, code) else None,
+        error_code=code,
         error_msg=redact_message(message, response.redact) if message else None,
         api_request_id=request_id if request_id and re.fullmatch(_REQUEST_ID, request_id) else None,
     )
@@ -168,34 +94,82 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _meaning(status: int, code: str | None) -> Meaning:
+def throttle_window(text: str) -> float | None:
+    """The seconds of the window that a limit's text names.
+
+    Seen: ``limit:60,time:1 minute`` of the gateway, ``10 times per 60 seconds`` of IAM.
+    """
+    found = re.search(_WINDOW, text, re.ASCII)
+    if found is None:
+        return None
+    return float(int(found[1] or "1") * _WINDOW_SECONDS[found[2][0].lower()])
+
+
+def _retry_after(response: Response) -> float | None:
+    asked = retry_after(response.headers)
+    if asked is not None or response.status != 429:
+        return asked
+    return throttle_window(_message(_parts(response.body)) or "")
+
+
+def _meaning(response: Response, evidence: Evidence) -> Meaning:
+    status = response.status
     if status == 429:
-        return (Throttled, "the service asks for fewer requests")
-    if status >= 500:
-        return (ServiceUnavailable, "the service is out of order")
+        return (Throttled, "{part} asks for fewer requests")
+    if is_out_of_order(status):
+        return (ServiceUnavailable, "{part} is out of order")
     if status < 400:
-        return (ServiceUnavailable, "the answer is not the documented one")
-    family, _, number = (code or "").partition(".")
-    table = (
-        GATEWAY_CODES if family in {"APIGW", "APIG"} else SERVICE_CODES if family == "DBS" else {}
-    )
-    fallback = BY_STATUS.get(status, (RequestRejected, "the service rejects the request"))
-    return table.get(number, fallback)
+        return (ServiceUnavailable, "the response of {part} is not the documented one")
+    fallback = BY_STATUS.get(status, (RequestRejected, "{part} rejects the request"))
+    meaning = meaning_of(evidence.error_code or "")
+    if meaning is None or meaning[0] in {CredentialsRejected, PermissionDenied}:
+        return _blocked(_message(_parts(response.body)) or "") or meaning or fallback
+    return meaning
 
 
-def _said(body: bytes) -> dict[str, object]:
-    """The object that holds code and message: the body itself, or one a level down."""
+def _blocked(message: str) -> Meaning | None:
+    """The meaning of the cloud's words for a blocked access key or a locked account."""
+    if re.search(_KEY_BLOCKED, message):
+        minutes = _minutes(message, KEY_BLOCKED_MINUTES)
+        reason = f"the access key is blocked for {minutes} minutes after too many wrong signatures"
+    elif re.search(_ACCOUNT_LOCKED, message):
+        minutes = _minutes(message, ACCOUNT_LOCKED_MINUTES)
+        reason = f"the account is locked for {minutes} minutes after too many wrong log-ins"
+    else:
+        return None
+    return (CredentialsRejected, reason)
+
+
+def _minutes(message: str, default: int) -> int:
+    named = re.search(_MINUTES, message, re.ASCII)
+    return int(named[1]) if named else default
+
+
+def _parts(body: bytes) -> list[dict[str, object]]:
+    """The objects that may hold code and message: the body itself, then those one level down.
+
+    Their keys are in lower case, because they are spelt in more ways than one.
+    """
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        return {}
+        return []
     if not isinstance(value, dict):
-        return {}
-    known = {"error_code", "errorCode", "error_msg", "errorMsg", "message"}
-    inner = (part for part in value.values() if isinstance(part, dict))
-    return next((part for part in (value, *inner) if known & part.keys()), {})
+        return []
+    inner = [part for part in value.values() if isinstance(part, dict)]
+    return [{str(name).lower(): item for name, item in part.items()} for part in (value, *inner)]
 
 
-def _first(said: Mapping[str, object], *names: str) -> str | None:
-    texts = (said.get(name) for name in names)
-    return next((text for text in texts if isinstance(text, str) and text), None)
+def _code(parts: Iterable[Mapping[str, object]]) -> str | None:
+    texts = _texts(parts, "error_code", "errorcode", "errcode", "code")
+    return next((text for text in texts if re.fullmatch(_CODE, text)), None)
+
+
+def _message(parts: Iterable[Mapping[str, object]]) -> str | None:
+    return next(_texts(parts, "error_msg", "errormsg", "externalmessage", "message"), None)
+
+
+def _texts(parts: Iterable[Mapping[str, object]], *names: str) -> Iterator[str]:
+    """The texts under any of these names."""
+    values = (part.get(name) for part in parts for name in names)
+    return (value for value in values if isinstance(value, str) and value)

@@ -1,65 +1,66 @@
-"""When to ask again: what makes nothing may be repeated as long as there is time."""
+"""When to send a request again: a read-only one may be repeated as long as there is time."""
 
 import random
 from collections.abc import Callable
 from typing import Final
 
 from gaussdb_backup.clock import Deadline
-from gaussdb_backup.errors import BackupError, ServiceUnavailable
-from gaussdb_backup.http_client.error_mapping import map_error
+from gaussdb_backup.errors import BackupError, ServiceUnavailable, Throttled
+from gaussdb_backup.http_client.error_mapping import is_out_of_order, map_error
+from gaussdb_backup.http_client.pauses import (
+    fits,
+    longest_backoff,
+    throttle_pause,
+    timeout_within,
+)
 from gaussdb_backup.http_client.response import Response
 from gaussdb_backup.http_client.transport import NotSent, ResponseLost
 
-INITIAL_PAUSE_SECONDS: Final = 0.2
-MAX_PAUSE_SECONDS: Final = 5.0
-MAX_CALL_SECONDS: Final = 10.0
-MIN_CALL_SECONDS: Final = 0.5
 MAX_ATTEMPTS: Final = 5
 
 
 def backoff(attempt: int) -> float:
     """Seconds to pause after so many attempts: doubling, capped, and spread by chance."""
-    longest = min(MAX_PAUSE_SECONDS, INITIAL_PAUSE_SECONDS * 2.0 ** min(attempt, 16))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+    return longest_backoff(attempt) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load only
 
 
 def call_timeout(deadline: Deadline) -> float:
-    """Seconds that one call may take: never so many that nothing is left to find out more."""
-    left = deadline.remaining()
-    return min(MAX_CALL_SECONDS, max(left / 2, min(left, MIN_CALL_SECONDS)))
+    """Seconds that the next call may take."""
+    return timeout_within(deadline.remaining())
 
 
-def has_time_for(pause: float, deadline: Deadline) -> bool:
-    """Whether a pause leaves enough time for one more call."""
-    return pause + MIN_CALL_SECONDS <= deadline.remaining()
-
-
-def retry_read(ask: Callable[[], Response], deadline: Deadline) -> Response:
-    """Repeats a request that makes nothing until the other side is in order.
+def retry_read(send: Callable[[], Response], deadline: Deadline) -> Response:
+    """Retries a read-only request until the response is neither 429 nor 5xx.
 
     Args:
-        ask: sends the request.
+        send: sends the request.
         deadline: the end of the invocation.
 
     Returns:
-        The first answer that is neither 429 nor 5xx.
+        The first response that is neither 429, 408, 425 nor 5xx.
 
     Raises:
-        ServiceUnavailable: no connection, no answer or 5xx, too often or for too long.
-        Throttled: 429 likewise, or with a ``Retry-After`` that does not fit.
+        ServiceUnavailable: no connection, no response or 5xx, too often or for too long.
+        Throttled: 429 likewise, or with a pause that does not fit into the time left.
     """
+    refusals = 0
     for attempt in range(MAX_ATTEMPTS):
         error: BackupError
         try:
-            answer = ask()
+            response = send()
         except (NotSent, ResponseLost) as failure:
             error = ServiceUnavailable(f"no answer from the service: {failure}")
         else:
-            if answer.status < 500 and answer.status != 429:
-                return answer
-            error = map_error(answer)
-        pause = max(backoff(attempt), error.retry_after or 0.0)
-        if attempt + 1 == MAX_ATTEMPTS or not has_time_for(pause, deadline):
+            if not is_out_of_order(response.status):
+                return response
+            error = map_error(response)
+        pause = backoff(attempt)
+        if isinstance(error, Throttled):
+            refusals += 1
+            pause = max(pause, throttle_pause(refusals, error.retry_after))
+        else:
+            pause = max(pause, error.retry_after or 0.0)
+        if attempt + 1 == MAX_ATTEMPTS or not fits(pause, deadline.remaining()):
             raise error
         deadline.clock.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
