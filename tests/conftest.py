@@ -13,19 +13,21 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_secret_is_said(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No secret, access key, token or signature is in anything that the function says in any test.
+def no_secret_in_any_output(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No log line, reply or error in any test holds a secret, access key, token or signature.
 
-    The first fixture of all is the last one to end: by then everything has been said.
+    The first session fixture is the last one to be torn down, so it sees the output of all tests.
     """
     folder = tmp_path_factory.mktemp("leak_detector")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(leak_detector.FOLDER, str(folder))
-        patch.setattr(BackupFunction, "__call__", leak_detector.listening(BackupFunction.__call__))
+        patch.setattr(
+            BackupFunction, "__call__", leak_detector.recording_invocations(BackupFunction.__call__)
+        )
         patch.setattr(
             LambdaPowertoolsFormatter,
             "format",
-            leak_detector.noting(LambdaPowertoolsFormatter.format),
+            leak_detector.recording_text(LambdaPowertoolsFormatter.format),
         )
         yield
-    assert leak_detector.leaks(folder) == []
+    assert leak_detector.find_leaks(folder) == []

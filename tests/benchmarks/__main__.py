@@ -122,7 +122,7 @@ def _cloud(instances: int = 1) -> Iterator[LocalCloud]:
         cloud.emulator.backup_seconds = 0
         for _ in range(instances - 1):
             cloud.emulator.add_instance()
-        cloud.store.put(READY_TOKEN, log_in(cloud.emulator))
+        cloud.secrets.put(READY_TOKEN, log_in(cloud.emulator))
         yield cloud
 
 

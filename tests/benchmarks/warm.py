@@ -123,7 +123,7 @@ def _milliseconds(function: MeasuredRuntime, events: Sequence[object]) -> list[f
 
 
 def _requests(cloud: LocalCloud) -> int:
-    return len(cloud.emulator.calls) + len(cloud.store.reads)
+    return len(cloud.emulator.calls) + len(cloud.secrets.reads)
 
 
 def _messages(cloud: LocalCloud, size: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tests.contract.__main__ import main
 from tests.contract.files import FOLDER, contents
 from tests.contract.schemas import breaks_an_unsaid_rule
 from tests.local_cloud.events import PAYLOAD, http, sample, sns, sqs
-from tests.local_cloud.harness import Stage
+from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import INSTANCE_ID
 
 if TYPE_CHECKING:
@@ -221,9 +221,9 @@ def test_the_sample_payloads_are_valid(name: str) -> None:
 
 def test_every_kind_of_reply_is_valid() -> None:
     """Of each action and each door, one."""
-    with Stage() as stage:
-        stage.emulator.backup_seconds = 0
-        stage.emulator.add_backup(name="earlier", instance_id=INSTANCE_ID)
+    with Harness() as harness:
+        harness.emulator.backup_seconds = 0
+        harness.emulator.add_backup(name="earlier", instance_id=INSTANCE_ID)
         asked: dict[str, dict[str, Any]] = {
             "status": {"name": "earlier"},
             "check": {},
@@ -231,10 +231,10 @@ def test_every_kind_of_reply_is_valid() -> None:
         }
         events = [{**PAYLOAD, "action": action, **more} for action, more in asked.items()]
         events += [{**PAYLOAD, "idempotency_key": "one"}] * 2
-        replies = [stage.deliver(event).reply for event in events]
-        replies += [stage.deliver(sns(PAYLOAD, PAYLOAD)).reply]
-        replies += [stage.deliver(sqs(PAYLOAD, "no JSON")).reply]
-        replies += [json.loads(stage.deliver(http()).reply["body"])]
+        replies = [harness.invoke(event).reply for event in events]
+        replies += [harness.invoke(sns(PAYLOAD, PAYLOAD)).reply]
+        replies += [harness.invoke(sqs(PAYLOAD, "no JSON")).reply]
+        replies += [json.loads(harness.invoke(http()).reply["body"])]
     for reply in replies:
         REPLY_SCHEMA.validate(reply)
     outcomes = [reply.get("outcome") for reply in replies[:5]]

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, assume, settings
 from gaussdb_backup.payload_models import is_idempotency_key
 from tests.contract.openapi import openapi
 from tests.contract.schemas import breaks_an_unsaid_rule
-from tests.local_cloud.api_gateway import AUTHORIZATION, Front
+from tests.local_cloud.api_gateway import AUTHORIZATION, ApiGateway
 from tests.local_cloud.events import PAYLOAD
-from tests.local_cloud.harness import Stage
+from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import INSTANCE_ID
 
 if TYPE_CHECKING:
@@ -27,20 +27,20 @@ BACKUP = "earlier"
 class Service:
     """The function behind a gateway, beside a cloud with one backup."""
 
-    def __init__(self, stage: Stage, front: Front) -> None:
-        self.emulator = stage.emulator
+    def __init__(self, harness: Harness, gateway: ApiGateway) -> None:
+        self.emulator = harness.emulator
         self.emulator.backup_seconds = 0
         self.backup_id = self.emulator.add_backup(BACKUP, instance_id=INSTANCE_ID).id
-        self.url = front.url
-        self.statuses = front.statuses
+        self.url = gateway.url
+        self.statuses = gateway.statuses
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     """One for all tests; over HTTP the function has never raised anything."""
-    with Stage() as stage, Front(lambda event: stage.deliver(event).reply) as front:
-        yield Service(stage, front)
-        assert front.bugs == []
+    with Harness() as harness, ApiGateway(lambda event: harness.invoke(event).reply) as gateway:
+        yield Service(harness, gateway)
+        assert gateway.exceptions == []
 
 
 schema = schemathesis.openapi.from_dict(openapi())

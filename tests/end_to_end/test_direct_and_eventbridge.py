@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.local_cloud.events import PAYLOAD, bus_event, http, sample, sns, sqs
-from tests.local_cloud.harness import Stage
+from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import INSTANCE_ID
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ RULE = "arn:aws:events:eu-central-1:123456789012:rule/gaussdb-backup-nightly"
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def harness() -> Iterator[Harness]:
     """The function beside a cloud of its own, whose backups are complete at once."""
-    with Stage() as stage:
-        stage.emulator.backup_seconds = 0
-        yield stage
+    with Harness() as harness:
+        harness.emulator.backup_seconds = 0
+        yield harness
 
 
 def twelve(kind: str, *identity: str) -> str:
@@ -33,44 +33,46 @@ def twelve(kind: str, *identity: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def test_the_reply_is_a_plain_object(stage: Stage) -> None:
+def test_the_reply_is_a_plain_object(harness: Harness) -> None:
     """What a destination or the next step gets: outcome, job and backup, and nothing else."""
-    ending = stage.deliver(PAYLOAD, request_id="one")
-    made = stage.backup()
-    assert ending.reply == {
+    invocation = harness.invoke(PAYLOAD, request_id="one")
+    made = harness.backup()
+    assert invocation.reply == {
         "outcome": "created",
         "job_id": made.job_id,
         "backup": {
             "id": made.id,
             "name": f"auto-{twelve('direct', 'one')}",
             "description": None,
-            "begin_time": ending.reply["backup"]["begin_time"],
+            "begin_time": invocation.reply["backup"]["begin_time"],
             "status": "BUILDING",
             "type": "manual",
             "instance_id": INSTANCE_ID,
         },
     }
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}[+]0800", ending.reply["backup"]["begin_time"])
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\dT[\d:]{8}[+]0800", invocation.reply["backup"]["begin_time"]
+    )
 
 
-def test_lambdas_own_retry_is_the_same_event(stage: Stage) -> None:
+def test_lambdas_own_retry_is_the_same_event(harness: Harness) -> None:
     """The invocation's request ID stays, and so does the name; a new invocation is a new event."""
-    first = stage.deliver(PAYLOAD, request_id="one")
-    again = stage.deliver(PAYLOAD, request_id="one")
-    other = stage.deliver(PAYLOAD, request_id="two")
+    first = harness.invoke(PAYLOAD, request_id="one")
+    again = harness.invoke(PAYLOAD, request_id="one")
+    other = harness.invoke(PAYLOAD, request_id="two")
     assert again.reply["outcome"] == "existing"
     assert again.reply["job_id"] == first.reply["job_id"]
     assert other.reply["outcome"] == "created"
-    assert len(stage.emulator.backups) == 2
+    assert len(harness.emulator.backups) == 2
 
 
-def test_a_callers_key_makes_two_invocations_one_event(stage: Stage) -> None:
+def test_a_callers_key_makes_two_invocations_one_event(harness: Harness) -> None:
     """Such as a Step Functions execution's name, whatever retries stand between."""
     payload = {**PAYLOAD, "idempotency_key": "execution-4711"}
-    stage.deliver(payload)
-    ending = stage.deliver(payload)
-    assert ending.reply["outcome"] == "existing"
-    assert stage.backup().name == f"auto-{twelve('key', 'execution-4711')}"
+    harness.invoke(payload)
+    invocation = harness.invoke(payload)
+    assert invocation.reply["outcome"] == "existing"
+    assert harness.backup().name == f"auto-{twelve('key', 'execution-4711')}"
 
 
 @pytest.mark.parametrize(
@@ -139,32 +141,32 @@ def test_a_callers_key_makes_two_invocations_one_event(stage: Stage) -> None:
     ],
 )
 def test_the_name_follows_from_the_event(
-    stage: Stage, event: Any, name: str, trigger: str, correlation_id: str
+    harness: Harness, event: Any, name: str, trigger: str, correlation_id: str
 ) -> None:
     """Every delivery of one event asks for one name, whose form is frozen; the log tells whose."""
-    ending = stage.deliver(event)
-    again = stage.deliver(event)
-    assert ending.reply["backup"]["name"] == again.reply["backup"]["name"] == name
-    assert [ending.reply["outcome"], again.reply["outcome"]] == ["created", "existing"]
-    assert ending.record["trigger"] == trigger
-    assert ending.record["correlation_id"] == correlation_id
+    invocation = harness.invoke(event)
+    again = harness.invoke(event)
+    assert invocation.reply["backup"]["name"] == again.reply["backup"]["name"] == name
+    assert [invocation.reply["outcome"], again.reply["outcome"]] == ["created", "existing"]
+    assert invocation.record["trigger"] == trigger
+    assert invocation.record["correlation_id"] == correlation_id
 
 
 def test_a_scheduled_event_needs_the_default_payload() -> None:
     """Where the variable is not set, the error says so."""
-    with Stage(DEFAULT_PAYLOAD="") as stage:
-        ending = stage.deliver(sample("scheduled-event"))
-    assert ending.error_name == "InvalidRequest"
-    assert "DEFAULT_PAYLOAD" in str(ending.error)
+    with Harness(DEFAULT_PAYLOAD="") as harness:
+        invocation = harness.invoke(sample("scheduled-event"))
+    assert invocation.error_name == "InvalidRequest"
+    assert "DEFAULT_PAYLOAD" in str(invocation.error)
 
 
-def test_a_schedule_may_not_fix_the_name(stage: Stage) -> None:
+def test_a_schedule_may_not_fix_the_name(harness: Harness) -> None:
     """The second night would find it taken."""
     event = {**PAYLOAD, "scheduled_time": "2026-11-23T21:30:00Z", "name": "nightly"}
-    ending = stage.deliver(event)
-    assert ending.error_name == "InvalidRequest"
-    assert "/name " in str(ending.error)
-    assert stage.emulator.calls == []
+    invocation = harness.invoke(event)
+    assert invocation.error_name == "InvalidRequest"
+    assert "/name " in str(invocation.error)
+    assert harness.emulator.calls == []
 
 
 @pytest.mark.parametrize(
@@ -179,15 +181,15 @@ def test_a_schedule_may_not_fix_the_name(stage: Stage) -> None:
     ],
 )
 def test_a_failure_is_raised_by_its_name_in_one_line(
-    stage: Stage, event: object, error: str
+    harness: Harness, event: object, error: str
 ) -> None:
     """Step Functions matches the class name, and shows the message."""
-    ending = stage.deliver(event)
-    assert ending.error_name == error
-    assert str(ending.error)
-    assert len(str(ending.error).splitlines()) == 1
-    assert ending.record["message"] == "backup failed"
-    assert ending.record["error"] == error
+    invocation = harness.invoke(event)
+    assert invocation.error_name == error
+    assert str(invocation.error)
+    assert len(str(invocation.error).splitlines()) == 1
+    assert invocation.record["message"] == "backup failed"
+    assert invocation.record["error"] == error
 
 
 @pytest.mark.parametrize(
@@ -202,15 +204,15 @@ def test_a_failure_is_raised_by_its_name_in_one_line(
     ],
 )
 def test_a_failure_tells_what_was_asked_for(
-    stage: Stage, asked: dict[str, object], action: str
+    harness: Harness, asked: dict[str, object], action: str
 ) -> None:
     """The alarm for lost backups looks at this field; a look that failed is no lost backup."""
-    ending = stage.deliver({"instance_id": ELSEWHERE, **asked})
-    assert ending.record["message"] == "backup failed"
-    assert ending.record["action"] == action
+    invocation = harness.invoke({"instance_id": ELSEWHERE, **asked})
+    assert invocation.record["message"] == "backup failed"
+    assert invocation.record["action"] == action
 
 
-def test_every_broken_rule_is_told_at_once(stage: Stage) -> None:
+def test_every_broken_rule_is_told_at_once(harness: Harness) -> None:
     """Whoever repairs a payload does it once."""
     payload = {
         "instance_id": "!",
@@ -219,7 +221,7 @@ def test_every_broken_rule_is_told_at_once(stage: Stage) -> None:
         "colour": 1,
         "idempotency_key": "",
     }
-    message = str(stage.deliver(payload).error)
+    message = str(harness.invoke(payload).error)
     for field in payload:
         assert f"/{field} " in message
 
@@ -258,14 +260,14 @@ def test_every_broken_rule_is_told_at_once(stage: Stage) -> None:
     ],
     ids=lambda event: repr(event)[:60],
 )
-def test_what_no_door_knows_is_told_what_they_know(stage: Stage, event: object) -> None:
+def test_what_no_door_knows_is_told_what_they_know(harness: Harness, event: object) -> None:
     """The error lists what would have been understood, and nothing reaches the cloud."""
-    ending = stage.deliver(event)
-    assert ending.error_name == "InvalidRequest"
+    invocation = harness.invoke(event)
+    assert invocation.error_name == "InvalidRequest"
     for understood in ("instance_id", "Scheduled Event", "EventBridge", "httpMethod", "SQS", "SNS"):
-        assert understood in str(ending.error)
-    assert stage.emulator.calls == []
-    assert stage.cloud.store.reads == []
+        assert understood in str(invocation.error)
+    assert harness.emulator.calls == []
+    assert harness.cloud.secrets.reads == []
 
 
 @pytest.mark.parametrize(
@@ -279,12 +281,12 @@ def test_what_no_door_knows_is_told_what_they_know(stage: Stage, event: object) 
 )
 def test_an_instance_that_is_not_allowed_is_out_of_reach(payload: dict[str, object]) -> None:
     """Whatever the action, and before any call."""
-    with Stage(ALLOWED_INSTANCES=f" {INSTANCE_ID} , another1in14") as stage:
-        ending = stage.deliver({**payload, "instance_id": ELSEWHERE})
-        assert ending.error_name == "PermissionDenied"
-        assert stage.emulator.calls == []
-        assert stage.cloud.store.reads == []
-        assert stage.deliver(PAYLOAD).reply["outcome"] == "created"
+    with Harness(ALLOWED_INSTANCES=f" {INSTANCE_ID} , another1in14") as harness:
+        invocation = harness.invoke({**payload, "instance_id": ELSEWHERE})
+        assert invocation.error_name == "PermissionDenied"
+        assert harness.emulator.calls == []
+        assert harness.cloud.secrets.reads == []
+        assert harness.invoke(PAYLOAD).reply["outcome"] == "created"
 
 
 @pytest.mark.parametrize(
@@ -300,8 +302,8 @@ def test_an_instance_that_is_not_allowed_is_out_of_reach(payload: dict[str, obje
 )
 def test_it_is_out_of_reach_at_every_door(event: object) -> None:
     """The list of allowed instances bounds them all."""
-    with Stage(ALLOWED_INSTANCES=INSTANCE_ID) as stage:
-        ending = stage.deliver(event)
-        assert ending.record["error"] == "PermissionDenied"
-        assert ending.record["message"] == "backup failed"
-        assert stage.emulator.calls == []
+    with Harness(ALLOWED_INSTANCES=INSTANCE_ID) as harness:
+        invocation = harness.invoke(event)
+        assert invocation.record["error"] == "PermissionDenied"
+        assert invocation.record["message"] == "backup failed"
+        assert harness.emulator.calls == []

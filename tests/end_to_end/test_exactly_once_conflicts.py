@@ -10,7 +10,7 @@ import pytest
 
 from tests.local_cloud.emulator import Fault
 from tests.local_cloud.events import PAYLOAD
-from tests.local_cloud.harness import Stage
+from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import INSTANCE_ID
 
 if TYPE_CHECKING:
@@ -54,164 +54,173 @@ UNKNOWN_CONFLICT: Final = "DBS.999999"
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def harness() -> Iterator[Harness]:
     """The function beside a cloud of its own."""
-    with Stage() as stage:
-        yield stage
+    with Harness() as harness:
+        yield harness
 
 
-def answer_create(stage: Stage, code: str, *, times: int = 1, status: int | None = None) -> None:
+def answer_create(
+    harness: Harness, code: str, *, times: int = 1, status: int | None = None
+) -> None:
     """Lets the next create requests be refused, whatever the state of things."""
     fault = Fault(operation=CREATE, error_code=code, status=status, times=times)
-    stage.emulator.faults.script([fault])
+    harness.emulator.faults.script([fault])
 
 
 @pytest.mark.parametrize("status", ["BUILDING", "COMPLETED"])
 @pytest.mark.parametrize("code", [*DUPLICATE, *REFUSED])
 def test_a_refusal_over_this_events_own_backup_is_success(
-    stage: Stage, code: str, status: str
+    harness: Harness, code: str, status: str
 ) -> None:
     """Whatever reason the service gives, the list shows that it is there; its job is found."""
-    stage.emulator.backup_seconds = 60 if status == "BUILDING" else 0
-    stage.deliver(EVENT)
-    answer_create(stage, code)
-    ending = stage.deliver(EVENT)
-    made = stage.backup()
+    harness.emulator.backup_seconds = 60 if status == "BUILDING" else 0
+    harness.invoke(EVENT)
+    answer_create(harness, code)
+    invocation = harness.invoke(EVENT)
+    made = harness.backup()
     assert made.status == status
-    assert ending.operations == ["create", "list", "tasks"]
-    assert ending.reply == {
+    assert invocation.operations == ["create", "list", "tasks"]
+    assert invocation.reply == {
         "outcome": "existing",
         "job_id": made.job_id,
-        "backup": {**ending.reply["backup"], "id": made.id, "name": made.name, "status": status},
+        "backup": {
+            **invocation.reply["backup"],
+            "id": made.id,
+            "name": made.name,
+            "status": status,
+        },
     }
-    assert ending.record["outcome"] == "existing"
-    assert ending.record["job_id"] == made.job_id
-    assert ending.record["backup_id"] == made.id
+    assert invocation.record["outcome"] == "existing"
+    assert invocation.record["job_id"] == made.job_id
+    assert invocation.record["backup_id"] == made.id
 
 
 @pytest.mark.parametrize("code", REFUSED)
-def test_a_refusal_over_somebody_elses_work_is_what_it_says(stage: Stage, code: str) -> None:
+def test_a_refusal_over_somebody_elses_work_is_what_it_says(harness: Harness, code: str) -> None:
     """The list shows other backups alone: to be tried again, with the service's own code."""
-    stage.emulator.add_backup("of-somebody-else", instance_id=INSTANCE_ID)
-    answer_create(stage, code)
-    ending = stage.deliver(EVENT)
-    assert ending.operations == ["create", "list"]
-    assert ending.error_name == REFUSED[code]
-    assert ending.record["error_code"] == code
-    assert ending.record["retryable"] is True
-    assert stage.deliver(EVENT).reply["outcome"] == "created"
+    harness.emulator.add_backup("of-somebody-else", instance_id=INSTANCE_ID)
+    answer_create(harness, code)
+    invocation = harness.invoke(EVENT)
+    assert invocation.operations == ["create", "list"]
+    assert invocation.error_name == REFUSED[code]
+    assert invocation.record["error_code"] == code
+    assert invocation.record["retryable"] is True
+    assert harness.invoke(EVENT).reply["outcome"] == "created"
 
 
 @pytest.mark.parametrize("code", [UNKNOWN_CONFLICT, "DBS.05000084"])
-def test_an_unknown_conflict_counts_as_a_busy_instance(stage: Stage, code: str) -> None:
+def test_an_unknown_conflict_counts_as_a_busy_instance(harness: Harness, code: str) -> None:
     """Codes are added over time; a 409 keeps its meaning, and the list decides here too."""
-    answer_create(stage, code, status=409)
-    ending = stage.deliver(EVENT)
-    assert ending.operations == ["create", "list"]
-    assert ending.error_name == "InstanceBusy"
-    assert ending.record["error_code"] == code
-    stage.deliver(EVENT)
-    answer_create(stage, code, status=409)
-    assert stage.deliver(EVENT).reply["outcome"] == "existing"
+    answer_create(harness, code, status=409)
+    invocation = harness.invoke(EVENT)
+    assert invocation.operations == ["create", "list"]
+    assert invocation.error_name == "InstanceBusy"
+    assert invocation.record["error_code"] == code
+    harness.invoke(EVENT)
+    answer_create(harness, code, status=409)
+    assert harness.invoke(EVENT).reply["outcome"] == "existing"
 
 
 @pytest.mark.parametrize("code", REFUSED)
-def test_a_list_that_cannot_be_read_leaves_the_refusal_as_it_was(stage: Stage, code: str) -> None:
+def test_a_list_that_cannot_be_read_leaves_the_refusal_as_it_was(
+    harness: Harness, code: str
+) -> None:
     """A look-up that fails never replaces what the create request said."""
-    stage.emulator.faults.script(
+    harness.emulator.faults.script(
         [
             Fault(operation=CREATE, error_code=code),
             Fault(operation=LIST, error_code="DBS.200044", times=FOR_EVER),
         ]
     )
-    ending = stage.deliver(EVENT)
-    assert ending.error_name == REFUSED[code]
-    assert ending.record["error_code"] == code
+    invocation = harness.invoke(EVENT)
+    assert invocation.error_name == REFUSED[code]
+    assert invocation.record["error_code"] == code
 
 
 @pytest.mark.parametrize("code", [*DUPLICATE, *REFUSED])
-def test_this_events_backup_that_failed_is_spent(stage: Stage, code: str) -> None:
+def test_this_events_backup_that_failed_is_spent(harness: Harness, code: str) -> None:
     """Its name cannot be used again: a person has to look, and a new event makes a new one."""
-    stage.emulator.backup_seconds = 0
-    stage.emulator.fail_backup()
-    assert stage.deliver(EVENT).reply["outcome"] == "created"
-    answer_create(stage, code)
-    ending = stage.deliver(EVENT)
-    assert ending.error_name == "BackupFailed"
-    assert ending.record["retryable"] is False
-    assert stage.deliver({**EVENT, "idempotency_key": "two"}).reply["outcome"] == "created"
+    harness.emulator.backup_seconds = 0
+    harness.emulator.fail_backup()
+    assert harness.invoke(EVENT).reply["outcome"] == "created"
+    answer_create(harness, code)
+    invocation = harness.invoke(EVENT)
+    assert invocation.error_name == "BackupFailed"
+    assert invocation.record["retryable"] is False
+    assert harness.invoke({**EVENT, "idempotency_key": "two"}).reply["outcome"] == "created"
 
 
 @pytest.mark.parametrize("code", [*DUPLICATE, *REFUSED])
 def test_this_events_backup_that_is_being_deleted_makes_the_instance_busy(
-    stage: Stage, code: str
+    harness: Harness, code: str
 ) -> None:
     """Once it is gone, a redelivery makes it anew."""
-    stage.emulator.backup_seconds = 0
-    stage.emulator.deleting_seconds = 30
-    stage.deliver(EVENT)
-    first = stage.backup()
-    stage.delete(first)
-    answer_create(stage, code)
-    ending = stage.deliver(EVENT)
-    assert ending.error_name == "InstanceBusy"
-    assert ending.record["retryable"] is True
-    stage.time.pass_by(31)
-    again = stage.deliver(EVENT)
+    harness.emulator.backup_seconds = 0
+    harness.emulator.deleting_seconds = 30
+    harness.invoke(EVENT)
+    first = harness.backup()
+    harness.delete(first)
+    answer_create(harness, code)
+    invocation = harness.invoke(EVENT)
+    assert invocation.error_name == "InstanceBusy"
+    assert invocation.record["retryable"] is True
+    harness.time.advance(31)
+    again = harness.invoke(EVENT)
     assert again.reply["outcome"] == "created"
     assert again.reply["backup"]["name"] == first.name
-    assert stage.backup().id != first.id
+    assert harness.backup().id != first.id
 
 
-def test_a_backup_that_was_deleted_is_made_anew(stage: Stage) -> None:
+def test_a_backup_that_was_deleted_is_made_anew(harness: Harness) -> None:
     """The service has no memory of it, nor has the function: one backup, of the same name."""
-    stage.emulator.backup_seconds = 0
-    first = stage.deliver(EVENT).reply["backup"]
-    stage.delete(stage.backup())
-    ending = stage.deliver(EVENT)
-    assert ending.operations == ["create"]
-    assert ending.reply["outcome"] == "created"
-    assert ending.reply["job_id"] == stage.backup(first["name"]).job_id
+    harness.emulator.backup_seconds = 0
+    first = harness.invoke(EVENT).reply["backup"]
+    harness.delete(harness.backup())
+    invocation = harness.invoke(EVENT)
+    assert invocation.operations == ["create"]
+    assert invocation.reply["outcome"] == "created"
+    assert invocation.reply["job_id"] == harness.backup(first["name"]).job_id
 
 
-def test_a_duplicate_that_the_list_does_not_show_is_looked_for_again(stage: Stage) -> None:
+def test_a_duplicate_that_the_list_does_not_show_is_looked_for_again(harness: Harness) -> None:
     """The list lags: it is read on, with growing pauses, and nothing is sent again."""
-    stage.emulator.list_lag = 5
-    stage.deliver(EVENT)
-    ending = stage.deliver(EVENT)
-    looks = ending.operations[1:-1]
-    assert ending.operations == ["create", *looks, "tasks"]
+    harness.emulator.list_lag = 5
+    harness.invoke(EVENT)
+    invocation = harness.invoke(EVENT)
+    looks = invocation.operations[1:-1]
+    assert invocation.operations == ["create", *looks, "tasks"]
     assert set(looks) == {"list"}
     assert len(looks) > 2
-    assert 4 < sum(ending.pauses) < 11
-    assert ending.reply["job_id"] == stage.backup().job_id
+    assert 4 < sum(invocation.pauses) < 11
+    assert invocation.reply["job_id"] == harness.backup().job_id
 
 
 @pytest.mark.parametrize("code", DUPLICATE)
-def test_a_duplicate_that_the_list_never_shows_is_unknown(stage: Stage, code: str) -> None:
+def test_a_duplicate_that_the_list_never_shows_is_unknown(harness: Harness, code: str) -> None:
     """Somebody has the name, perhaps we: to be tried again, with the code that said so."""
-    answer_create(stage, code)
-    ending = stage.deliver(EVENT)
-    assert ending.error_name == "OutcomeUnknown"
-    assert ending.operations.count("create") == 1
-    assert ending.record["error_code"] == code
-    assert ending.record["retryable"] is True
+    answer_create(harness, code)
+    invocation = harness.invoke(EVENT)
+    assert invocation.error_name == "OutcomeUnknown"
+    assert invocation.operations.count("create") == 1
+    assert invocation.record["error_code"] == code
+    assert invocation.record["retryable"] is True
 
 
-def test_a_duplicate_whose_list_cannot_be_read_is_unknown(stage: Stage) -> None:
+def test_a_duplicate_whose_list_cannot_be_read_is_unknown(harness: Harness) -> None:
     """A derived name is this event's own, and a failed look-up is no reason to deny it."""
-    stage.deliver(EVENT)
+    harness.invoke(EVENT)
     unreadable = Fault(operation=LIST, kind="cut", times=FOR_EVER)
-    stage.emulator.faults.script([unreadable])
-    ending = stage.deliver(EVENT)
-    assert ending.error_name == "OutcomeUnknown"
-    assert ending.record["error_code"] == "DBS.201201"
+    harness.emulator.faults.script([unreadable])
+    invocation = harness.invoke(EVENT)
+    assert invocation.error_name == "OutcomeUnknown"
+    assert invocation.record["error_code"] == "DBS.201201"
 
 
-def test_a_state_that_nobody_documents_is_not_called_success_or_failure(stage: Stage) -> None:
+def test_a_state_that_nobody_documents_is_not_called_success_or_failure(harness: Harness) -> None:
     """A backup in an unknown state is waited for, and left open where that does not help."""
-    stage.deliver(EVENT)
-    made = stage.backup()
+    harness.invoke(EVENT)
+    made = harness.backup()
     odd = {
         "backups": [
             {
@@ -225,86 +234,86 @@ def test_a_state_that_nobody_documents_is_not_called_success_or_failure(stage: S
         ],
         "total_count": 1,
     }
-    stage.emulator.faults.script([Fault(operation=LIST, status=200, body=odd, times=2)])
-    assert stage.deliver(EVENT).reply["outcome"] == "existing"
-    stage.emulator.faults.script([Fault(operation=LIST, status=200, body=odd, times=FOR_EVER)])
-    assert stage.deliver(EVENT).error_name == "OutcomeUnknown"
+    harness.emulator.faults.script([Fault(operation=LIST, status=200, body=odd, times=2)])
+    assert harness.invoke(EVENT).reply["outcome"] == "existing"
+    harness.emulator.faults.script([Fault(operation=LIST, status=200, body=odd, times=FOR_EVER)])
+    assert harness.invoke(EVENT).error_name == "OutcomeUnknown"
 
 
 # The job of a backup that was found
 
 
-def test_the_job_is_the_nearest_one_of_this_instance(stage: Stage) -> None:
+def test_the_job_is_the_nearest_one_of_this_instance(harness: Harness) -> None:
     """Nearer jobs of another instance, and nearer jobs of another kind, are not its own."""
-    cloud = stage.emulator
+    cloud = harness.emulator
     cloud.add_instance(OTHER)
     cloud.task_lag = 20
     cloud.backup_seconds = 0
-    stage.deliver(EVENT)
-    began = stage.backup().begin_time
+    harness.invoke(EVENT)
+    began = harness.backup().begin_time
     cloud.add_job(instance_id=OTHER, created=began)
     cloud.add_job("CloneGaussDBV5NewInstance", instance_id=INSTANCE_ID, created=began)
     cloud.add_job(instance_id=INSTANCE_ID, created=began - timedelta(seconds=40))
     cloud.add_job(instance_id=INSTANCE_ID, created=began + timedelta(seconds=100))
-    stage.time.pass_by(200)
+    harness.time.advance(200)
     cloud.add_job(instance_id=INSTANCE_ID)
-    ending = stage.deliver(EVENT)
-    assert ending.reply["job_id"] == stage.backup().job_id
+    invocation = harness.invoke(EVENT)
+    assert invocation.reply["job_id"] == harness.backup().job_id
 
 
-def test_the_job_is_found_among_hundreds(stage: Stage) -> None:
+def test_the_job_is_found_among_hundreds(harness: Harness) -> None:
     """The task list is read to its end, too."""
-    cloud = stage.emulator
+    cloud = harness.emulator
     cloud.add_instance(OTHER)
     cloud.backup_seconds = 0
-    stage.deliver(EVENT)
-    began = stage.backup().begin_time
+    harness.invoke(EVENT)
+    began = harness.backup().begin_time
     for number in range(250):
         cloud.add_job(instance_id=OTHER, created=began + timedelta(seconds=1 + number))
-    stage.time.pass_by(300)
-    ending = stage.deliver(EVENT)
-    assert ending.operations == ["create", "list", "tasks", "tasks", "tasks"]
-    assert ending.reply["job_id"] == stage.backup().job_id
+    harness.time.advance(300)
+    invocation = harness.invoke(EVENT)
+    assert invocation.operations == ["create", "list", "tasks", "tasks", "tasks"]
+    assert invocation.reply["job_id"] == harness.backup().job_id
 
 
-def assert_success_without_a_job(stage: Stage, why: str) -> None:
+def assert_success_without_a_job(harness: Harness, why: str) -> None:
     """A redelivery succeeds without a job ID, and the log says why there is none."""
-    ending = stage.deliver(EVENT)
-    assert ending.reply["outcome"] == "existing"
-    assert ending.reply["job_id"] is None
-    assert ending.reply["backup"]["id"] == stage.backup().id
-    assert ending.record["message"] == "backup accepted"
-    assert ending.record["job_lookup"] == why
-    assert "job_id" not in ending.record
+    invocation = harness.invoke(EVENT)
+    assert invocation.reply["outcome"] == "existing"
+    assert invocation.reply["job_id"] is None
+    assert invocation.reply["backup"]["id"] == harness.backup().id
+    assert invocation.record["message"] == "backup accepted"
+    assert invocation.record["job_lookup"] == why
+    assert "job_id" not in invocation.record
 
 
-def test_no_job_is_no_failure(stage: Stage) -> None:
+def test_no_job_is_no_failure(harness: Harness) -> None:
     """Some clouds do not show the jobs of backups."""
-    stage.deliver(EVENT)
-    stage.emulator.jobs_know_backups = False
-    assert_success_without_a_job(stage, "none")
+    harness.invoke(EVENT)
+    harness.emulator.jobs_know_backups = False
+    assert_success_without_a_job(harness, "none")
 
 
 @pytest.mark.parametrize(("lag", "near"), [(298, True), (302, False)])
-def test_a_job_counts_within_five_minutes(stage: Stage, lag: float, near: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_job_counts_within_five_minutes(harness: Harness, lag: float, near: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """What was created further from the backup's beginning is another job."""
-    stage.emulator.task_lag = lag
-    stage.deliver(EVENT)
-    stage.time.pass_by(400)
+    harness.emulator.task_lag = lag
+    harness.invoke(EVENT)
+    harness.time.advance(400)
     if near:
-        assert stage.deliver(EVENT).reply["job_id"] == stage.backup().job_id
+        assert harness.invoke(EVENT).reply["job_id"] == harness.backup().job_id
     else:
-        assert_success_without_a_job(stage, "none")
+        assert_success_without_a_job(harness, "none")
 
 
-def test_two_jobs_equally_near_are_ambiguous(stage: Stage) -> None:
+def test_two_jobs_equally_near_are_ambiguous(harness: Harness) -> None:
     """A guess is worse than none."""
-    stage.emulator.task_lag = 60
-    stage.deliver(EVENT)
-    before = stage.backup().begin_time - timedelta(seconds=60)
-    stage.emulator.add_job(instance_id=INSTANCE_ID, created=before)
-    stage.time.pass_by(100)
-    assert_success_without_a_job(stage, "ambiguous")
+    harness.emulator.task_lag = 60
+    harness.invoke(EVENT)
+    before = harness.backup().begin_time - timedelta(seconds=60)
+    harness.emulator.add_job(instance_id=INSTANCE_ID, created=before)
+    harness.time.advance(100)
+    assert_success_without_a_job(harness, "ambiguous")
 
 
 @pytest.mark.parametrize(
@@ -321,17 +330,17 @@ def test_two_jobs_equally_near_are_ambiguous(stage: Stage) -> None:
     ],
     ids=lambda fault: f"{fault.kind} {fault.status or fault.error_code}",
 )
-def test_a_task_list_that_cannot_be_read_is_no_failure(stage: Stage, fault: Fault) -> None:
+def test_a_task_list_that_cannot_be_read_is_no_failure(harness: Harness, fault: Fault) -> None:
     """A success is never lost for want of a job ID."""
-    stage.deliver(EVENT)
-    stage.emulator.faults.script([replace(fault, operation=TASKS, times=FOR_EVER)])
-    assert_success_without_a_job(stage, "failed")
+    harness.invoke(EVENT)
+    harness.emulator.faults.script([replace(fault, operation=TASKS, times=FOR_EVER)])
+    assert_success_without_a_job(harness, "failed")
 
 
-def test_no_time_for_the_job_is_no_failure(stage: Stage) -> None:
+def test_no_time_for_the_job_is_no_failure(harness: Harness) -> None:
     """The task list hangs to the end of the invocation: the backup is told all the same."""
-    stage.deliver(EVENT)
-    stage.emulator.faults.script([Fault(operation=TASKS, kind="hang", seconds=9, times=9)])
-    ending = stage.deliver(EVENT, seconds=1.5)
-    assert ending.reply["outcome"] == "existing"
-    assert ending.record["job_lookup"] == "failed"
+    harness.invoke(EVENT)
+    harness.emulator.faults.script([Fault(operation=TASKS, kind="hang", seconds=9, times=9)])
+    invocation = harness.invoke(EVENT, seconds=1.5)
+    assert invocation.reply["outcome"] == "existing"
+    assert invocation.record["job_lookup"] == "failed"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.local_cloud.emulator import Fault
 from tests.local_cloud.events import PAYLOAD, http, response, sqs
-from tests.local_cloud.harness import Stage
+from tests.local_cloud.harness import Harness
 from tests.local_cloud.lambda_runtime import FunctionFailed, LambdaRuntime
 from tests.local_cloud.local_cloud import LocalCloud
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.local_cloud.emulator.faults import Kind
-    from tests.local_cloud.harness import Ending
+    from tests.local_cloud.harness import Invocation
 
 EVENT: Final = {**PAYLOAD, "idempotency_key": "one"}
 FOR_EVER: Final = 1_000_000
@@ -24,13 +24,13 @@ LAMBDA_SECONDS: Final = 2.0
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def harness() -> Iterator[Harness]:
     """The function beside a cloud of its own."""
-    with Stage() as stage:
-        yield stage
+    with Harness() as harness:
+        yield harness
 
 
-def trouble(stage: Stage, operation: str, kind: Kind, *, done: bool = False) -> None:
+def trouble(harness: Harness, operation: str, kind: Kind, *, done: bool = False) -> None:
     """Lets a call take a minute from now on, its work being done or not."""
     fault = Fault(
         operation=operation,
@@ -39,142 +39,146 @@ def trouble(stage: Stage, operation: str, kind: Kind, *, done: bool = False) -> 
         seconds=60,
         times=FOR_EVER,
     )
-    stage.emulator.faults.add(fault)
+    harness.emulator.faults.add(fault)
 
 
-def deliver_in_time(stage: Stage, event: object = EVENT) -> Ending:
+def invoke_in_time(harness: Harness, event: object = EVENT) -> Invocation:
     """An ending that came before Lambda's limit, with a line in the log."""
-    ending = stage.deliver(event, seconds=LAMBDA_SECONDS)
-    assert ending.seconds < LAMBDA_SECONDS
-    assert ending.records
-    return ending
+    invocation = harness.invoke(event, seconds=LAMBDA_SECONDS)
+    assert invocation.seconds < LAMBDA_SECONDS
+    assert invocation.records
+    return invocation
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip"])
 @pytest.mark.parametrize("operation", ["CreateToken", "*"])
-def test_nothing_was_asked_where_the_log_in_hangs(stage: Stage, operation: str, kind: Kind) -> None:
+def test_nothing_was_asked_where_the_log_in_hangs(
+    harness: Harness, operation: str, kind: Kind
+) -> None:
     """Nothing can have been accepted: `ServiceUnavailable`."""
-    trouble(stage, operation, kind)
-    ending = deliver_in_time(stage)
-    assert ending.error_name == "ServiceUnavailable"
-    assert ending.record["attempts"] == 0
+    trouble(harness, operation, kind)
+    invocation = invoke_in_time(harness)
+    assert invocation.error_name == "ServiceUnavailable"
+    assert invocation.record["attempts"] == 0
 
 
-def test_nothing_was_asked_where_the_secret_store_hangs(stage: Stage) -> None:
+def test_nothing_was_asked_where_the_secret_store_hangs(harness: Harness) -> None:
     """Nothing can have been accepted: `SecretUnavailable`."""
-    stage.cloud.store.hang(60, times=100)
-    ending = deliver_in_time(stage)
-    assert ending.error_name == "SecretUnavailable"
-    assert ending.record["attempts"] == 0
+    harness.cloud.secrets.hang(60, times=100)
+    invocation = invoke_in_time(harness)
+    assert invocation.error_name == "SecretUnavailable"
+    assert invocation.record["attempts"] == 0
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip"])
-def test_a_create_request_that_hangs_leaves_time_for_a_look(stage: Stage, kind: Kind) -> None:
+def test_a_create_request_that_hangs_leaves_time_for_a_look(harness: Harness, kind: Kind) -> None:
     """The backup was made, and is found within the same invocation."""
-    trouble(stage, "CreateManualBackup", kind, done=True)
-    ending = deliver_in_time(stage)
-    assert ending.operations == ["create", "list", "tasks"]
-    assert ending.reply["job_id"] == stage.backup().job_id
+    trouble(harness, "CreateManualBackup", kind, done=True)
+    invocation = invoke_in_time(harness)
+    assert invocation.operations == ["create", "list", "tasks"]
+    assert invocation.reply["job_id"] == harness.backup().job_id
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip"])
-def test_a_create_request_that_hangs_for_ever_stays_open(stage: Stage, kind: Kind) -> None:
+def test_a_create_request_that_hangs_for_ever_stays_open(harness: Harness, kind: Kind) -> None:
     """The list does not show it in the time that is left: `OutcomeUnknown`."""
-    trouble(stage, "CreateManualBackup", kind)
-    ending = deliver_in_time(stage)
-    assert "list" in ending.operations
-    assert ending.error_name == "OutcomeUnknown"
-    assert ending.record["retryable"] is True
+    trouble(harness, "CreateManualBackup", kind)
+    invocation = invoke_in_time(harness)
+    assert "list" in invocation.operations
+    assert invocation.error_name == "OutcomeUnknown"
+    assert invocation.record["retryable"] is True
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip"])
-def test_a_list_that_hangs_leaves_the_outcome_open(stage: Stage, kind: Kind) -> None:
+def test_a_list_that_hangs_leaves_the_outcome_open(harness: Harness, kind: Kind) -> None:
     """And the next delivery finds the backup."""
-    stage.emulator.faults.add(Fault(operation="CreateManualBackup", status=503, when="after"))
-    trouble(stage, "ListBackups", kind)
-    assert deliver_in_time(stage).error_name == "OutcomeUnknown"
-    stage.emulator.faults.clear()
-    assert stage.deliver(EVENT).reply["job_id"] == stage.backup().job_id
+    harness.emulator.faults.add(Fault(operation="CreateManualBackup", status=503, when="after"))
+    trouble(harness, "ListBackups", kind)
+    assert invoke_in_time(harness).error_name == "OutcomeUnknown"
+    harness.emulator.faults.clear()
+    assert harness.invoke(EVENT).reply["job_id"] == harness.backup().job_id
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip"])
-def test_a_task_list_that_hangs_costs_the_job_id_alone(stage: Stage, kind: Kind) -> None:
+def test_a_task_list_that_hangs_costs_the_job_id_alone(harness: Harness, kind: Kind) -> None:
     """The backup was found: a success."""
-    stage.deliver(EVENT)
-    trouble(stage, "ListTasks", kind)
-    ending = deliver_in_time(stage)
-    assert ending.reply["outcome"] == "existing"
-    assert ending.record["job_lookup"] == "failed"
+    harness.invoke(EVENT)
+    trouble(harness, "ListTasks", kind)
+    invocation = invoke_in_time(harness)
+    assert invocation.reply["outcome"] == "existing"
+    assert invocation.record["job_lookup"] == "failed"
 
 
-def test_a_batch_ends_as_one(stage: Stage) -> None:
+def test_a_batch_ends_as_one(harness: Harness) -> None:
     """Ten messages that hang share the time: all are told, all are delivered again."""
-    trouble(stage, "CreateManualBackup", "hang")
-    ending = deliver_in_time(stage, sqs(*[PAYLOAD] * 10))
-    assert len(ending.records) == 10
-    assert {record["error"] for record in ending.records} == {"OutcomeUnknown"}
-    assert len(ending.reply["batchItemFailures"]) == 10
+    trouble(harness, "CreateManualBackup", "hang")
+    invocation = invoke_in_time(harness, sqs(*[PAYLOAD] * 10))
+    assert len(invocation.records) == 10
+    assert {record["error"] for record in invocation.records} == {"OutcomeUnknown"}
+    assert len(invocation.reply["batchItemFailures"]) == 10
 
 
 @pytest.mark.parametrize("seconds", [0.001, 0.1, 0.4, 0.7])
-def test_an_invocation_with_hardly_any_time_says_so(stage: Stage, seconds: float) -> None:
+def test_an_invocation_with_hardly_any_time_says_so(harness: Harness, seconds: float) -> None:
     """It ends as something to be tried again, and never as a bug."""
-    trouble(stage, "*", "hang")
-    ending = stage.deliver(EVENT, seconds=seconds)
-    assert ending.error_name in {"ServiceUnavailable", "OutcomeUnknown", "SecretUnavailable"}
-    assert ending.record["retryable"] is True
+    trouble(harness, "*", "hang")
+    invocation = harness.invoke(EVENT, seconds=seconds)
+    assert invocation.error_name in {"ServiceUnavailable", "OutcomeUnknown", "SecretUnavailable"}
+    assert invocation.record["retryable"] is True
 
 
 @pytest.mark.parametrize("seconds", [5, 30, 300, 900])
-def test_the_time_is_used_but_for_a_reserve(stage: Stage, seconds: float) -> None:
+def test_the_time_is_used_but_for_a_reserve(harness: Harness, seconds: float) -> None:
     """A service in trouble is given the time that Lambda gives, less a second for the log."""
-    stage.emulator.faults.script(
+    harness.emulator.faults.script(
         Fault(operation=operation, status=503, times=FOR_EVER)
         for operation in ("CreateManualBackup", "ListBackups")
     )
-    ending = stage.deliver(EVENT, seconds=seconds)
-    assert ending.error_name == "OutcomeUnknown"
-    assert seconds - 8 < ending.seconds < seconds - min(1, seconds / 5) + 0.5
+    invocation = harness.invoke(EVENT, seconds=seconds)
+    assert invocation.error_name == "OutcomeUnknown"
+    assert seconds - 8 < invocation.seconds < seconds - min(1, seconds / 5) + 0.5
 
 
 @pytest.mark.parametrize(("asked", "pauses"), [(28, [28]), (29, [])])
-def test_the_reserve_is_not_slept_away(stage: Stage, asked: int, pauses: list[float]) -> None:
+def test_the_reserve_is_not_slept_away(harness: Harness, asked: int, pauses: list[float]) -> None:
     """Of thirty seconds, one is for the outcome, and half of one for the next request."""
     throttled = Fault(operation="CreateManualBackup", status=429, retry_after=asked)
-    stage.emulator.faults.script([throttled])
-    ending = stage.deliver(EVENT, seconds=30)
-    assert ending.pauses == pauses
-    assert ending.error_name == (None if pauses else "Throttled")
+    harness.emulator.faults.script([throttled])
+    invocation = harness.invoke(EVENT, seconds=30)
+    assert invocation.pauses == pauses
+    assert invocation.error_name == (None if pauses else "Throttled")
 
 
-def test_http_has_twenty_seconds(stage: Stage) -> None:
+def test_http_has_twenty_seconds(harness: Harness) -> None:
     """The gateway gives up on a caller before Lambda does, whatever Lambda leaves."""
-    stage.emulator.faults.script(
+    harness.emulator.faults.script(
         [Fault(operation="CreateManualBackup", status=503, times=FOR_EVER)]
     )
-    ending = stage.deliver(http(EVENT), seconds=900)
-    assert response(ending.reply).error == "OutcomeUnknown"
-    assert 12 < ending.seconds < 20.5
+    invocation = harness.invoke(http(EVENT), seconds=900)
+    assert response(invocation.reply).error == "OutcomeUnknown"
+    assert 12 < invocation.seconds < 20.5
 
 
-def test_http_ends_earlier_where_lambda_does(stage: Stage) -> None:
+def test_http_ends_earlier_where_lambda_does(harness: Harness) -> None:
     """The shorter of the two counts."""
-    stage.emulator.faults.script(
+    harness.emulator.faults.script(
         [Fault(operation="CreateManualBackup", status=503, times=FOR_EVER)]
     )
-    ending = stage.deliver(http(EVENT), seconds=6)
-    assert response(ending.reply).error == "OutcomeUnknown"
-    assert ending.seconds < 6
+    invocation = harness.invoke(http(EVENT), seconds=6)
+    assert response(invocation.reply).error == "OutcomeUnknown"
+    assert invocation.seconds < 6
 
 
-def test_a_service_that_takes_its_time_is_waited_for(stage: Stage) -> None:
+def test_a_service_that_takes_its_time_is_waited_for(harness: Harness) -> None:
     """Eight seconds for each answer are slow, and no reason to give up."""
 
     def dawdle() -> None:
-        stage.time.pass_by(8)
+        harness.time.advance(8)
 
-    stage.emulator.faults.script([Fault(kind="pass", when="after", action=dawdle, times=FOR_EVER)])
-    assert stage.deliver(EVENT).reply["outcome"] == "created"
+    harness.emulator.faults.script(
+        [Fault(kind="pass", when="after", action=dawdle, times=FOR_EVER)]
+    )
+    assert harness.invoke(EVENT).reply["outcome"] == "created"
 
 
 def test_lambda_never_has_to_kill_it() -> None:

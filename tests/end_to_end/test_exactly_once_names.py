@@ -9,7 +9,7 @@ import pytest
 
 from tests.local_cloud.emulator import Fault
 from tests.local_cloud.events import PAYLOAD, bus_event, http, response, sample
-from tests.local_cloud.harness import Stage
+from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import INSTANCE_ID
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ HAPPENED: Final = datetime(2026, 11, 23, 10, 15, 4, tzinfo=UTC)
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def harness() -> Iterator[Harness]:
     """The function beside a cloud of its own, the day after the event, whatever day it is here."""
-    with Stage() as stage:
-        stage.time.set(HAPPENED + timedelta(days=1))
-        yield stage
+    with Harness() as harness:
+        harness.time.set(HAPPENED + timedelta(days=1))
+        yield harness
 
 
 def named_event(**fields: Any) -> dict[str, Any]:
@@ -38,165 +38,165 @@ def named_event(**fields: Any) -> dict[str, Any]:
     return bus_event({**NAMED, **fields}, time=f"{HAPPENED:%Y-%m-%dT%H:%M:%SZ}")
 
 
-def put(stage: Stage, began: datetime, **differing: Any) -> Backup:
+def put(harness: Harness, began: datetime, **differing: Any) -> Backup:
     """A backup of that name that is there already."""
     fields = {"instance_id": INSTANCE_ID, "description": NAMED["description"], **differing}
-    return stage.emulator.add_backup("release-42", begin_time=began, **fields)
+    return harness.emulator.add_backup("release-42", begin_time=began, **fields)
 
 
-def answer_create(stage: Stage, code: str) -> None:
+def answer_create(harness: Harness, code: str) -> None:
     """Lets the next create request be refused, whatever the state of things."""
-    stage.emulator.faults.script([Fault(operation=CREATE, error_code=code)])
+    harness.emulator.faults.script([Fault(operation=CREATE, error_code=code)])
 
 
-def test_an_explicit_name_is_made_once(stage: Stage) -> None:
+def test_an_explicit_name_is_made_once(harness: Harness) -> None:
     """Name and description match: it is this event's own."""
-    assert stage.deliver(named_event()).reply["outcome"] == "created"
-    ending = stage.deliver(named_event())
-    assert ending.reply["outcome"] == "existing"
-    assert ending.reply["job_id"] == stage.backup("release-42").job_id
+    assert harness.invoke(named_event()).reply["outcome"] == "created"
+    invocation = harness.invoke(named_event())
+    assert invocation.reply["outcome"] == "existing"
+    assert invocation.reply["job_id"] == harness.backup("release-42").job_id
 
 
 @pytest.mark.parametrize(
     ("minutes", "own"), [(-4.9, True), (0, True), (3, True), (600, True), (-5.1, False)]
 )
 def test_an_explicit_name_counts_from_five_minutes_before_the_event(
-    stage: Stage,
+    harness: Harness,
     minutes: float,
     own: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     """Clocks may differ by so much; what began earlier is another event's."""
-    found = put(stage, HAPPENED + timedelta(minutes=minutes))
-    ending = stage.deliver(named_event())
+    found = put(harness, HAPPENED + timedelta(minutes=minutes))
+    invocation = harness.invoke(named_event())
     if own:
-        assert ending.reply["outcome"] == "existing"
-        assert ending.reply["job_id"] == found.job_id
+        assert invocation.reply["outcome"] == "existing"
+        assert invocation.reply["job_id"] == found.job_id
     else:
-        assert ending.error_name == "NameTaken"
-        assert ending.record["error_code"] == "DBS.201201"
-        assert ending.record["retryable"] is False
+        assert invocation.error_name == "NameTaken"
+        assert invocation.record["error_code"] == "DBS.201201"
+        assert invocation.record["retryable"] is False
 
 
 @pytest.mark.parametrize(("minutes", "own"), [(1, True), (14.9, True), (15.1, False)])
 def test_an_explicit_name_without_an_event_time_counts_for_fifteen_minutes(
-    stage: Stage,
+    harness: Harness,
     minutes: float,
     own: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     """A direct invocation has no time of its own; its retries come within minutes."""
-    found = put(stage, stage.emulator.clock.now() - timedelta(minutes=minutes))
-    ending = stage.deliver(NAMED)
+    found = put(harness, harness.emulator.clock.now() - timedelta(minutes=minutes))
+    invocation = harness.invoke(NAMED)
     if own:
-        assert ending.reply["job_id"] == found.job_id
+        assert invocation.reply["job_id"] == found.job_id
     else:
-        assert ending.error_name == "NameTaken"
+        assert invocation.error_name == "NameTaken"
 
 
 @pytest.mark.parametrize("description", ["before release 41", None, "Before release 42"])
 def test_an_explicit_name_with_another_description_is_taken(
-    stage: Stage, description: str | None
+    harness: Harness, description: str | None
 ) -> None:
     """Two callers chose one name."""
-    put(stage, HAPPENED, description=description)
-    assert stage.deliver(named_event()).error_name == "NameTaken"
+    put(harness, HAPPENED, description=description)
+    assert harness.invoke(named_event()).error_name == "NameTaken"
 
 
 @pytest.mark.parametrize("described", [None, ""])
-def test_no_description_is_no_difference(stage: Stage, described: str | None) -> None:
+def test_no_description_is_no_difference(harness: Harness, described: str | None) -> None:
     """The service may list it as null or as an empty text."""
-    found = put(stage, HAPPENED, description=described)
-    ending = stage.deliver(named_event(description=None))
-    assert ending.reply["job_id"] == found.job_id
+    found = put(harness, HAPPENED, description=described)
+    invocation = harness.invoke(named_event(description=None))
+    assert invocation.reply["job_id"] == found.job_id
 
 
-def test_a_derived_name_is_its_own_whatever_the_description(stage: Stage) -> None:
+def test_a_derived_name_is_its_own_whatever_the_description(harness: Harness) -> None:
     """Its digits say whose it is."""
-    stage.deliver({**EVENT, "description": "one"})
-    assert stage.deliver({**EVENT, "description": "two"}).reply["outcome"] == "existing"
+    harness.invoke({**EVENT, "description": "one"})
+    assert harness.invoke({**EVENT, "description": "two"}).reply["outcome"] == "existing"
 
 
-def test_a_name_of_another_instance_is_looked_for_in_the_whole_project(stage: Stage) -> None:
+def test_a_name_of_another_instance_is_looked_for_in_the_whole_project(harness: Harness) -> None:
     """Names are unique in the project: only there one sees who has it."""
-    stage.emulator.add_instance(OTHER)
-    put(stage, HAPPENED, instance_id=OTHER)
-    ending = stage.deliver(named_event())
-    assert ending.error_name == "NameTaken"
-    assert ending.operations == ["create", "list", "list"]
-    first, second = (call.query for call in ending.calls if call.operation == LIST)
+    harness.emulator.add_instance(OTHER)
+    put(harness, HAPPENED, instance_id=OTHER)
+    invocation = harness.invoke(named_event())
+    assert invocation.error_name == "NameTaken"
+    assert invocation.operations == ["create", "list", "list"]
+    first, second = (call.query for call in invocation.calls if call.operation == LIST)
     assert first["instance_id"] == INSTANCE_ID
     assert "instance_id" not in second
 
 
 @pytest.mark.parametrize("code", ["DBS.201202", "DBS.201205", "DBS.201014", "DBS.280011"])
 def test_the_whole_project_is_looked_through_after_a_duplicate_alone(
-    stage: Stage, code: str
+    harness: Harness, code: str
 ) -> None:
     """A busy instance says nothing about the name."""
-    answer_create(stage, code)
-    ending = stage.deliver(named_event())
-    assert ending.operations == ["create", "list"]
-    assert ending.record["error_code"] == code
+    answer_create(harness, code)
+    invocation = harness.invoke(named_event())
+    assert invocation.operations == ["create", "list"]
+    assert invocation.record["error_code"] == code
 
 
-def test_a_derived_name_is_not_looked_for_in_the_whole_project(stage: Stage) -> None:
+def test_a_derived_name_is_not_looked_for_in_the_whole_project(harness: Harness) -> None:
     """Nobody else can have it."""
-    answer_create(stage, "DBS.201201")
-    ending = stage.deliver(EVENT)
-    assert all("instance_id" in call.query for call in ending.calls if call.operation == LIST)
+    answer_create(harness, "DBS.201201")
+    invocation = harness.invoke(EVENT)
+    assert all("instance_id" in call.query for call in invocation.calls if call.operation == LIST)
 
 
-def test_a_taken_name_is_taken_however_busy_the_instance_is(stage: Stage) -> None:
+def test_a_taken_name_is_taken_however_busy_the_instance_is(harness: Harness) -> None:
     """To try again would meet the same name again."""
-    put(stage, HAPPENED - timedelta(days=1))
-    answer_create(stage, "DBS.201205")
-    ending = stage.deliver(named_event())
-    assert ending.error_name == "NameTaken"
-    assert ending.record["error_code"] == "DBS.201205"
+    put(harness, HAPPENED - timedelta(days=1))
+    answer_create(harness, "DBS.201205")
+    invocation = harness.invoke(named_event())
+    assert invocation.error_name == "NameTaken"
+    assert invocation.record["error_code"] == "DBS.201205"
 
 
-def test_a_lost_answer_about_a_taken_name_is_no_open_outcome(stage: Stage) -> None:
+def test_a_lost_answer_about_a_taken_name_is_no_open_outcome(harness: Harness) -> None:
     """The name belongs to an older backup, so nothing was made of this one."""
-    put(stage, HAPPENED - timedelta(days=1))
-    stage.emulator.faults.script([Fault(operation=CREATE, kind="reset", when="after")])
-    ending = stage.deliver(named_event())
-    assert ending.operations == ["create", "list"]
-    assert ending.error_name == "NameTaken"
+    put(harness, HAPPENED - timedelta(days=1))
+    harness.emulator.faults.script([Fault(operation=CREATE, kind="reset", when="after")])
+    invocation = harness.invoke(named_event())
+    assert invocation.operations == ["create", "list"]
+    assert invocation.error_name == "NameTaken"
 
 
-def test_a_taken_name_over_http(stage: Stage) -> None:
+def test_a_taken_name_over_http(harness: Harness) -> None:
     """409, not to be tried again."""
-    put(stage, HAPPENED - timedelta(days=300))
-    answer = response(stage.deliver(http(NAMED)).reply)
+    put(harness, HAPPENED - timedelta(days=300))
+    answer = response(harness.invoke(http(NAMED)).reply)
     assert (answer.status, answer.error, answer.body["retryable"]) == (409, "NameTaken", False)
 
 
 @pytest.mark.parametrize("zone", ["+0800", "+0000", "Z", "-0330", "+1245"])
-@pytest.mark.parametrize("wrong_by", [-270, 0, 270])
+@pytest.mark.parametrize("clock_offset", [-270, 0, 270])
 @pytest.mark.parametrize("event", [named_event(), NAMED, EVENT], ids=["timed", "direct", "derived"])
 def test_zones_and_clocks_that_differ_by_minutes_change_nothing(
-    stage: Stage, event: Any, wrong_by: float, zone: str
+    harness: Harness, event: Any, clock_offset: float, zone: str
 ) -> None:
     """A backup whose answer was lost is recognised, by this delivery and by the next."""
-    stage.time.set(HAPPENED + timedelta(seconds=2))
-    stage.time.wrong_by += wrong_by
-    stage.emulator.time_zone = zone
-    stage.emulator.faults.script([Fault(operation=CREATE, kind="reset", when="after")])
-    first = stage.deliver(event)
-    second = stage.deliver(event)
-    made = stage.backup()
+    harness.time.set(HAPPENED + timedelta(seconds=2))
+    harness.time.clock_offset += clock_offset
+    harness.emulator.time_zone = zone
+    harness.emulator.faults.script([Fault(operation=CREATE, kind="reset", when="after")])
+    first = harness.invoke(event)
+    second = harness.invoke(event)
+    made = harness.backup()
     assert first.reply["outcome"] == "created"
     assert second.reply["outcome"] == "existing"
     assert first.reply["job_id"] == second.reply["job_id"] == made.job_id
 
 
-def test_an_earlier_deliverys_backup_is_not_claimed_as_created(stage: Stage) -> None:
+def test_an_earlier_deliverys_backup_is_not_claimed_as_created(harness: Harness) -> None:
     """The answer was lost, but the backup began long before this delivery: another made it."""
-    stage.deliver(EVENT)
-    stage.time.pass_by(3600)
-    stage.emulator.faults.script([Fault(operation=CREATE, kind="reset", when="after")])
-    ending = stage.deliver(EVENT)
-    assert ending.reply["outcome"] == "existing"
-    assert ending.reply["job_id"] == stage.backup().job_id
+    harness.invoke(EVENT)
+    harness.time.advance(3600)
+    harness.emulator.faults.script([Fault(operation=CREATE, kind="reset", when="after")])
+    invocation = harness.invoke(EVENT)
+    assert invocation.reply["outcome"] == "existing"
+    assert invocation.reply["job_id"] == harness.backup().job_id
 
 
 @pytest.mark.parametrize(
@@ -207,18 +207,18 @@ def test_an_earlier_deliverys_backup_is_not_claimed_as_created(stage: Stage) -> 
     ],
     ids=["alone", "with a key"],
 )
-def test_a_schedule_cannot_have_a_fixed_name(stage: Stage, event: Any) -> None:
+def test_a_schedule_cannot_have_a_fixed_name(harness: Harness, event: Any) -> None:
     """The second night would find it taken: it is refused in the first, before any request."""
-    ending = stage.deliver(event)
-    assert ending.error_name == "InvalidRequest"
-    assert ending.calls == []
+    invocation = harness.invoke(event)
+    assert invocation.error_name == "InvalidRequest"
+    assert invocation.calls == []
 
 
-def test_each_night_of_a_schedule_has_its_backup(stage: Stage) -> None:
+def test_each_night_of_a_schedule_has_its_backup(harness: Harness) -> None:
     """The time is part of the identity and of the name; a redelivery of a night is that night."""
-    stage.emulator.backup_seconds = 0
+    harness.emulator.backup_seconds = 0
     names = set()
     for night in ("2026-11-23", "2026-11-24", "2026-11-24", "2026-11-25"):
         event = {**sample("scheduled-event"), "time": f"{night}T21:30:00Z"}
-        names.add(stage.deliver(event).reply["backup"]["name"])
-    assert len(names) == len(stage.emulator.backups) == 3
+        names.add(harness.invoke(event).reply["backup"]["name"])
+    assert len(names) == len(harness.emulator.backups) == 3

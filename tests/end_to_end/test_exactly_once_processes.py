@@ -11,14 +11,14 @@ import pytest
 
 from tests.local_cloud.emulator import Fault
 from tests.local_cloud.events import PAYLOAD, http, response, sns, sqs
-from tests.local_cloud.execution_environment import Killed, Nursery
+from tests.local_cloud.execution_environment import EnvironmentDied, ForkServer
 from tests.local_cloud.lambda_runtime import LambdaRuntime
 from tests.local_cloud.local_cloud import LocalCloud
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tests.local_cloud.execution_environment import ExecutionEnvironment, Told
+    from tests.local_cloud.execution_environment import ExecutionEnvironment, InvocationResult
 
 EVENT: Final = {**PAYLOAD, "idempotency_key": "one"}
 CREATE: Final = "CreateManualBackup"
@@ -26,10 +26,10 @@ REQUEST_ID: Final = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
 
 @pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
+def fork_server() -> Iterator[ForkServer]:
     """Where new processes come from."""
-    with Nursery() as nursery:
-        yield nursery
+    with ForkServer() as fork_server:
+        yield fork_server
 
 
 @pytest.fixture
@@ -39,11 +39,13 @@ def cloud() -> Iterator[LocalCloud]:
         yield cloud
 
 
-def at_one_moment(environments: Sequence[ExecutionEnvironment], event: object) -> list[Told]:
+def at_one_moment(
+    environments: Sequence[ExecutionEnvironment], event: object
+) -> list[InvocationResult]:
     """Delivers an event to all of them; nobody begins before all are there."""
     begin = threading.Barrier(len(environments), timeout=10)
 
-    def invoke(environment: ExecutionEnvironment) -> Told:
+    def invoke(environment: ExecutionEnvironment) -> InvocationResult:
         begin.wait()
         return environment.invoke(event)
 
@@ -54,7 +56,7 @@ def at_one_moment(environments: Sequence[ExecutionEnvironment], event: object) -
     return told
 
 
-def job_ids(told: Told) -> set[str | None]:
+def job_ids(told: InvocationResult) -> set[str | None]:
     """The job IDs of a success, as replied and as logged."""
     assert told.error is None
     [record] = told.records
@@ -85,20 +87,24 @@ def _invoke(event: object, runtime: LambdaRuntime) -> Any:
 
 
 @pytest.mark.parametrize("lag", [0.0, 0.3])
-def test_many_processes_with_one_event(cloud: LocalCloud, nursery: Nursery, lag: float) -> None:
+def test_many_processes_with_one_event(
+    cloud: LocalCloud, fork_server: ForkServer, lag: float
+) -> None:
     """Six at one moment, with a list that may lag: one backup, six successful replies."""
     cloud.emulator.list_lag = lag
-    told = at_one_moment([nursery.start(cloud.environment()) for _ in range(6)], EVENT)
+    told = at_one_moment([fork_server.start(cloud.environment()) for _ in range(6)], EVENT)
     [backup] = cloud.emulator.backups
     assert sorted(one.reply["outcome"] for one in told) == ["created", *["existing"] * 5]
     assert set().union(*map(job_ids, told)) == {backup.job_id}
 
 
-def test_two_processes_that_both_lose_the_answer(cloud: LocalCloud, nursery: Nursery) -> None:
+def test_two_processes_that_both_lose_the_answer(
+    cloud: LocalCloud, fork_server: ForkServer
+) -> None:
     """Neither knows, both look, and both find the one backup."""
     spoilt = Fault(operation=CREATE, kind="reset", when="after", times=2)
     cloud.emulator.faults.script([spoilt])
-    told = at_one_moment([nursery.start(cloud.environment()) for _ in range(2)], EVENT)
+    told = at_one_moment([fork_server.start(cloud.environment()) for _ in range(2)], EVENT)
     [backup] = cloud.emulator.backups
     assert set().union(*map(job_ids, told)) == {backup.job_id}
 
@@ -126,21 +132,21 @@ DOORS: Final[dict[str, Any]] = {
 @pytest.mark.parametrize(("operation", "when"), POINTS)
 def test_a_process_killed_at_any_point(
     cloud: LocalCloud,
-    nursery: Nursery,
+    fork_server: ForkServer,
     operation: str,
     when: Literal["before", "after"],
     door: str,
 ) -> None:
     """The next delivery, in a new process, ends well: one backup, and its job is told."""
-    doomed = nursery.start(cloud.environment())
+    doomed = fork_server.start(cloud.environment())
     lost = Fault(operation=CREATE, status=503, when="after")
     fatal = Fault(operation=operation, kind="close", when=when, action=doomed.kill)
     look_needed = operation in {"ListBackups", "ListTasks"}
     cloud.emulator.faults.script([lost, fatal] if look_needed else [fatal])
-    with pytest.raises(Killed):
+    with pytest.raises(EnvironmentDied):
         doomed.invoke(DOORS[door])
     doomed.close()
-    successor = nursery.start(cloud.environment())
+    successor = fork_server.start(cloud.environment())
     told = successor.invoke(DOORS[door])
     successor.close()
     [backup] = cloud.emulator.backups
@@ -174,16 +180,16 @@ def _invoke_in_vain(runtime: LambdaRuntime) -> None:
 
 
 def test_the_http_client_repeats_after_a_killed_function(
-    cloud: LocalCloud, nursery: Nursery
+    cloud: LocalCloud, fork_server: ForkServer
 ) -> None:
     """The gateway says 500 without a body; the same key leads the repetition to the backup."""
-    doomed = nursery.start(cloud.environment())
+    doomed = fork_server.start(cloud.environment())
     fatal = Fault(operation=CREATE, kind="close", when="after", action=doomed.kill)
     cloud.emulator.faults.script([fatal])
-    with pytest.raises(Killed):
+    with pytest.raises(EnvironmentDied):
         doomed.invoke(http(headers={"Idempotency-Key": "before-release-42"}))
     doomed.close()
-    successor = nursery.start(cloud.environment())
+    successor = fork_server.start(cloud.environment())
     told = successor.invoke(http(headers={"Idempotency-Key": "before-release-42"}))
     successor.close()
     answer = response(told.reply)

@@ -12,12 +12,12 @@ import pytest
 
 from tests.local_cloud.emulator import Fault
 from tests.local_cloud.events import PAYLOAD, http, response
-from tests.local_cloud.harness import Stage
+from tests.local_cloud.harness import Harness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.local_cloud.harness import Ending
+    from tests.local_cloud.harness import Invocation
 
 EVENT: Final = {**PAYLOAD, "idempotency_key": "one"}
 CREATE: Final = "CreateManualBackup"
@@ -56,15 +56,15 @@ MADE: Final = {name: replace(fault, when="after") for name, fault in LOST.items(
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def harness() -> Iterator[Harness]:
     """The function beside a cloud of its own."""
-    with Stage() as stage:
-        yield stage
+    with Harness() as harness:
+        yield harness
 
 
-def script(stage: Stage, *faults: Fault) -> None:
+def script(harness: Harness, *faults: Fault) -> None:
     """What goes wrong with the create requests, unless another call is named."""
-    stage.emulator.faults.script(
+    harness.emulator.faults.script(
         fault if fault.operation != "*" else replace(fault, operation=CREATE) for fault in faults
     )
 
@@ -76,38 +76,38 @@ def backoffs(pauses: list[float]) -> bool:
 
 
 @pytest.mark.parametrize("answer", MADE)
-def test_a_backup_whose_answer_is_lost_is_found(stage: Stage, answer: str) -> None:
+def test_a_backup_whose_answer_is_lost_is_found(harness: Harness, answer: str) -> None:
     """The backup was made: the list shows it, nothing is sent again, and its job is recovered."""
-    script(stage, MADE[answer])
-    ending = stage.deliver(EVENT, seconds=2)
-    made = stage.backup()
-    assert ending.operations == ["create", "list", "tasks"]
-    assert ending.reply["outcome"] == "created"
-    assert ending.reply["job_id"] == ending.record["job_id"] == made.job_id
-    assert ending.reply["backup"]["id"] == ending.record["backup_id"] == made.id
-    assert ending.record["attempts"] == 1
+    script(harness, MADE[answer])
+    invocation = harness.invoke(EVENT, seconds=2)
+    made = harness.backup()
+    assert invocation.operations == ["create", "list", "tasks"]
+    assert invocation.reply["outcome"] == "created"
+    assert invocation.reply["job_id"] == invocation.record["job_id"] == made.job_id
+    assert invocation.reply["backup"]["id"] == invocation.record["backup_id"] == made.id
+    assert invocation.record["attempts"] == 1
 
 
 @pytest.mark.parametrize("answer", LOST)
-def test_a_backup_that_was_not_made_is_asked_for_again(stage: Stage, answer: str) -> None:
+def test_a_backup_that_was_not_made_is_asked_for_again(harness: Harness, answer: str) -> None:
     """The list does not show it: the same name is asked for once more, after a pause."""
-    script(stage, LOST[answer])
-    ending = stage.deliver(EVENT, seconds=3)
-    made = stage.backup()
-    assert ending.operations == ["create", "list", "create"]
-    asked = [call.body for call in ending.calls if call.operation == CREATE]
+    script(harness, LOST[answer])
+    invocation = harness.invoke(EVENT, seconds=3)
+    made = harness.backup()
+    assert invocation.operations == ["create", "list", "create"]
+    asked = [call.body for call in invocation.calls if call.operation == CREATE]
     assert asked == [{"instance_id": PAYLOAD["instance_id"], "name": made.name}] * 2
-    assert backoffs(ending.pauses)
-    assert ending.reply["outcome"] == "created"
-    assert ending.reply["job_id"] == ending.record["job_id"] == made.job_id
-    assert ending.record["attempts"] == 2
+    assert backoffs(invocation.pauses)
+    assert invocation.reply["outcome"] == "created"
+    assert invocation.reply["job_id"] == invocation.record["job_id"] == made.job_id
+    assert invocation.record["attempts"] == 2
 
 
-def test_the_list_is_that_of_the_instances_manual_backups(stage: Stage) -> None:
+def test_the_list_is_that_of_the_instances_manual_backups(harness: Harness) -> None:
     """Nothing else needs to be looked through."""
-    script(stage, Fault(kind="reset", when="after"))
-    ending = stage.deliver(EVENT)
-    [look] = [call for call in ending.calls if call.operation == LIST]
+    script(harness, Fault(kind="reset", when="after"))
+    invocation = harness.invoke(EVENT)
+    [look] = [call for call in invocation.calls if call.operation == LIST]
     assert look.query == {
         "instance_id": PAYLOAD["instance_id"],
         "backup_type": "manual",
@@ -117,7 +117,7 @@ def test_the_list_is_that_of_the_instances_manual_backups(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("made", [True, False])
-def test_nothing_is_asked_again_before_a_list_was_read(stage: Stage, made: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_nothing_is_asked_again_before_a_list_was_read(harness: Harness, made: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """A list that cannot be read is no look: it is read again until it can."""
     unreadable = [
         Fault(operation=LIST, status=500, times=2),
@@ -128,30 +128,32 @@ def test_nothing_is_asked_again_before_a_list_was_read(stage: Stage, made: bool)
         Fault(operation=LIST, status=200, body={"backups": []}),
         Fault(operation=LIST, status=429, retry_after=2),
     ]
-    script(stage, Fault(kind="reset", when="after" if made else "before"), *unreadable)
-    ending = stage.deliver(EVENT)
+    script(harness, Fault(kind="reset", when="after" if made else "before"), *unreadable)
+    invocation = harness.invoke(EVENT)
     looks = ["list"] * 9
-    assert ending.operations == ["create", *looks, "tasks" if made else "create"]
-    assert ending.reply["outcome"] == "created"
-    assert ending.reply["job_id"] == stage.backup().job_id
+    assert invocation.operations == ["create", *looks, "tasks" if made else "create"]
+    assert invocation.reply["outcome"] == "created"
+    assert invocation.reply["job_id"] == harness.backup().job_id
 
 
-def test_a_list_that_stays_unreadable_ends_with_what_the_create_request_said(stage: Stage) -> None:
+def test_a_list_that_stays_unreadable_ends_with_what_the_create_request_said(
+    harness: Harness,
+) -> None:
     """A look-up that fails never replaces the answer that made it necessary."""
     script(
-        stage,
+        harness,
         Fault(error_code="DBS.200208", when="after"),
         Fault(operation=LIST, error_code="DBS.200044", times=FOR_EVER),
     )
-    ending = stage.deliver(EVENT)
-    assert ending.error_name == "OutcomeUnknown"
-    assert ending.operations.count("create") == 1
-    assert ending.record["error_code"] == "DBS.200208"
-    assert ending.record["http_status"] == 500
-    again = stage.deliver(EVENT)
+    invocation = harness.invoke(EVENT)
+    assert invocation.error_name == "OutcomeUnknown"
+    assert invocation.operations.count("create") == 1
+    assert invocation.record["error_code"] == "DBS.200208"
+    assert invocation.record["http_status"] == 500
+    again = harness.invoke(EVENT)
     assert again.error_name == "OutcomeUnknown"
-    stage.emulator.faults.clear()
-    assert stage.deliver(EVENT).reply["job_id"] == stage.backup().job_id
+    harness.emulator.faults.clear()
+    assert harness.invoke(EVENT).reply["job_id"] == harness.backup().job_id
 
 
 LATER_REFUSALS: Final[dict[str, Fault]] = {
@@ -172,202 +174,202 @@ LATER_REFUSALS: Final[dict[str, Fault]] = {
 
 @pytest.mark.parametrize("refusal", LATER_REFUSALS)
 def test_what_was_left_open_stays_open_when_a_later_request_is_refused(
-    stage: Stage, refusal: str
+    harness: Harness, refusal: str
 ) -> None:
     """A busy instance may be busy with this very backup: the end is `OutcomeUnknown`."""
     later = replace(LATER_REFUSALS[refusal], times=FOR_EVER)
-    script(stage, Fault(error_code="DBS.213002"), later)
-    ending = stage.deliver(EVENT)
-    assert ending.operations[:3] == ["create", "list", "create"]
-    assert ending.error_name == "OutcomeUnknown"
-    assert ending.record["error"] == "OutcomeUnknown"
-    assert ending.record["error_code"] == "DBS.213002"
-    assert ending.record["http_status"] == 500
-    assert ending.record["retryable"] is True
+    script(harness, Fault(error_code="DBS.213002"), later)
+    invocation = harness.invoke(EVENT)
+    assert invocation.operations[:3] == ["create", "list", "create"]
+    assert invocation.error_name == "OutcomeUnknown"
+    assert invocation.record["error"] == "OutcomeUnknown"
+    assert invocation.record["error_code"] == "DBS.213002"
+    assert invocation.record["http_status"] == 500
+    assert invocation.record["retryable"] is True
 
 
-def test_what_was_left_open_stays_open_when_no_connection_comes_about(stage: Stage) -> None:
+def test_what_was_left_open_stays_open_when_no_connection_comes_about(harness: Harness) -> None:
     """The end is `OutcomeUnknown`, never `ServiceUnavailable`."""
     with ExitStack() as network:
 
         def cut() -> None:
-            network.enter_context(stage.emulator.refusing_connections())
+            network.enter_context(harness.emulator.refusing_connections())
 
-        script(stage, Fault(error_code="DBS.213002"))
-        stage.time.meanwhile = [cut]
-        ending = stage.deliver(EVENT)
-    assert ending.error_name == "OutcomeUnknown"
-    assert ending.record["error_code"] == "DBS.213002"
-    assert ending.record["attempts"] == 1
+        script(harness, Fault(error_code="DBS.213002"))
+        harness.time.during_pauses = [cut]
+        invocation = harness.invoke(EVENT)
+    assert invocation.error_name == "OutcomeUnknown"
+    assert invocation.record["error_code"] == "DBS.213002"
+    assert invocation.record["attempts"] == 1
 
 
-def test_the_caller_over_http_learns_how_to_ask_again(stage: Stage) -> None:
+def test_the_caller_over_http_learns_how_to_ask_again(harness: Harness) -> None:
     """504, to be tried again, with the code and the name that a repetition will ask for."""
-    script(stage, Fault(error_code="DBS.213002", times=FOR_EVER))
-    answer = response(stage.deliver(http(EVENT)).reply)
+    script(harness, Fault(error_code="DBS.213002", times=FOR_EVER))
+    answer = response(harness.invoke(http(EVENT)).reply)
     assert (answer.status, answer.error) == (504, "OutcomeUnknown")
     assert answer.body["retryable"] is True
     assert answer.body["error_code"] == "DBS.213002"
-    stage.emulator.faults.clear()
-    made = response(stage.deliver(http(EVENT)).reply)
+    harness.emulator.faults.clear()
+    made = response(harness.invoke(http(EVENT)).reply)
     assert made.body["backup"]["name"] == answer.body["backup_name"]
 
 
 @pytest.mark.parametrize("seconds", [0.05, 5.0, 100.0])
-def test_a_request_that_lands_late_makes_no_second_backup(stage: Stage, seconds: float) -> None:
+def test_a_request_that_lands_late_makes_no_second_backup(harness: Harness, seconds: float) -> None:
     """Whether it lands before or after the same name is asked for again, one of the two is made."""
-    script(stage, Fault(status=504, lands_after=seconds))
-    ending = stage.deliver(EVENT)
-    stage.time.pass_by(200)
-    made = stage.backup()
-    assert ending.reply["outcome"] == "created"
-    assert ending.reply["backup"]["id"] == made.id
-    assert ending.reply["job_id"] == made.job_id
+    script(harness, Fault(status=504, lands_after=seconds))
+    invocation = harness.invoke(EVENT)
+    harness.time.advance(200)
+    made = harness.backup()
+    assert invocation.reply["outcome"] == "created"
+    assert invocation.reply["backup"]["id"] == made.id
+    assert invocation.reply["job_id"] == made.job_id
 
 
-def test_a_request_that_lands_after_the_end_is_found_by_the_next_delivery(stage: Stage) -> None:
+def test_a_request_that_lands_after_the_end_is_found_by_the_next_delivery(harness: Harness) -> None:
     """What ended as `OutcomeUnknown` was the backup after all, and is not made twice."""
-    script(stage, Fault(status=504, lands_after=100), Fault(status=503, times=FOR_EVER))
-    assert stage.deliver(EVENT).error_name == "OutcomeUnknown"
-    assert stage.emulator.backups == []
-    stage.emulator.faults.clear()
-    stage.time.pass_by(200)
-    ending = stage.deliver(EVENT)
-    assert ending.reply["job_id"] == stage.backup().job_id
-    assert ending.reply["outcome"] == "existing"
+    script(harness, Fault(status=504, lands_after=100), Fault(status=503, times=FOR_EVER))
+    assert harness.invoke(EVENT).error_name == "OutcomeUnknown"
+    assert harness.emulator.backups == []
+    harness.emulator.faults.clear()
+    harness.time.advance(200)
+    invocation = harness.invoke(EVENT)
+    assert invocation.reply["job_id"] == harness.backup().job_id
+    assert invocation.reply["outcome"] == "existing"
 
 
 def test_a_request_that_lands_between_two_deliveries_costs_the_second_nothing(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
     """It lands while the next delivery is under way, which then finds it."""
-    script(stage, Fault(kind="hang", seconds=5, lands_after=2.0))
-    assert stage.deliver(EVENT, seconds=1).error_name == "OutcomeUnknown"
-    stage.time.pass_by(5)
-    ending = stage.deliver(EVENT)
-    assert ending.reply["job_id"] == stage.backup().job_id
+    script(harness, Fault(kind="hang", seconds=5, lands_after=2.0))
+    assert harness.invoke(EVENT, seconds=1).error_name == "OutcomeUnknown"
+    harness.time.advance(5)
+    invocation = harness.invoke(EVENT)
+    assert invocation.reply["job_id"] == harness.backup().job_id
 
 
 @pytest.mark.parametrize("lag", [0.05, 1.0, 10.0])
-def test_a_list_that_lags_is_no_proof_of_absence(stage: Stage, lag: float) -> None:
+def test_a_list_that_lags_is_no_proof_of_absence(harness: Harness, lag: float) -> None:
     """The name is refused as a duplicate, and the list is read until it shows the backup."""
-    stage.emulator.list_lag = lag
-    script(stage, Fault(kind="reset", when="after"))
-    ending = stage.deliver(EVENT)
-    assert ending.reply["outcome"] == "created"
-    assert ending.reply["job_id"] == stage.backup().job_id
-    assert ending.record["attempts"] == 2 if lag >= 1 else ending.record["attempts"] <= 2
+    harness.emulator.list_lag = lag
+    script(harness, Fault(kind="reset", when="after"))
+    invocation = harness.invoke(EVENT)
+    assert invocation.reply["outcome"] == "created"
+    assert invocation.reply["job_id"] == harness.backup().job_id
+    assert invocation.record["attempts"] == 2 if lag >= 1 else invocation.record["attempts"] <= 2
 
 
-def test_a_list_that_lags_too_long_ends_as_unknown(stage: Stage) -> None:
+def test_a_list_that_lags_too_long_ends_as_unknown(harness: Harness) -> None:
     """What the list does not show in time is not claimed, and not asked for a third time."""
-    stage.emulator.list_lag = 60
-    script(stage, Fault(error_code="DBS.290006", when="after"))
-    ending = stage.deliver(EVENT)
-    assert ending.error_name == "OutcomeUnknown"
-    assert ending.operations.count("create") == 2
-    assert ending.record["error_code"] == "DBS.290006"
-    stage.time.pass_by(60)
-    assert stage.deliver(EVENT).reply["job_id"] == stage.backup().job_id
+    harness.emulator.list_lag = 60
+    script(harness, Fault(error_code="DBS.290006", when="after"))
+    invocation = harness.invoke(EVENT)
+    assert invocation.error_name == "OutcomeUnknown"
+    assert invocation.operations.count("create") == 2
+    assert invocation.record["error_code"] == "DBS.290006"
+    harness.time.advance(60)
+    assert harness.invoke(EVENT).reply["job_id"] == harness.backup().job_id
 
 
-def test_a_connection_that_was_never_established_is_tried_again(stage: Stage) -> None:
+def test_a_connection_that_was_never_established_is_tried_again(harness: Harness) -> None:
     """Nothing was sent, so nothing needs to be looked up; pauses grow, with jitter."""
     with ExitStack() as network:
-        network.enter_context(stage.emulator.refusing_connections())
-        stage.time.meanwhile = [lambda: None, lambda: None, lambda: None, network.close]
-        ending = stage.deliver(EVENT)
-    assert ending.operations == ["create"]
-    assert len(ending.pauses) == 4
-    assert backoffs(ending.pauses)
-    assert ending.reply["outcome"] == "created"
-    assert ending.record["attempts"] == 1
+        network.enter_context(harness.emulator.refusing_connections())
+        harness.time.during_pauses = [lambda: None, lambda: None, lambda: None, network.close]
+        invocation = harness.invoke(EVENT)
+    assert invocation.operations == ["create"]
+    assert len(invocation.pauses) == 4
+    assert backoffs(invocation.pauses)
+    assert invocation.reply["outcome"] == "created"
+    assert invocation.record["attempts"] == 1
 
 
-def test_a_connection_that_never_comes_about_is_no_unknown_outcome(stage: Stage) -> None:
+def test_a_connection_that_never_comes_about_is_no_unknown_outcome(harness: Harness) -> None:
     """Nothing can have been accepted: `ServiceUnavailable`, to be tried again."""
-    with stage.emulator.refusing_connections():
-        ending = stage.deliver(EVENT)
-    assert ending.error_name == "ServiceUnavailable"
-    assert ending.record["attempts"] == 0
-    assert ending.record["retryable"] is True
-    assert backoffs(ending.pauses)
-    assert 20 < ending.seconds < 29
+    with harness.emulator.refusing_connections():
+        invocation = harness.invoke(EVENT)
+    assert invocation.error_name == "ServiceUnavailable"
+    assert invocation.record["attempts"] == 0
+    assert invocation.record["retryable"] is True
+    assert backoffs(invocation.pauses)
+    assert 20 < invocation.seconds < 29
 
 
-def test_throttling_is_tried_again(stage: Stage) -> None:
+def test_throttling_is_tried_again(harness: Harness) -> None:
     """429 says that nothing was made: no look is needed; pauses grow, with jitter."""
-    script(stage, Fault(status=429, times=3))
-    ending = stage.deliver(EVENT)
-    assert ending.operations == ["create"] * 4
-    assert backoffs(ending.pauses)
-    assert ending.reply["outcome"] == "created"
+    script(harness, Fault(status=429, times=3))
+    invocation = harness.invoke(EVENT)
+    assert invocation.operations == ["create"] * 4
+    assert backoffs(invocation.pauses)
+    assert invocation.reply["outcome"] == "created"
 
 
-def test_jitter_keeps_deliveries_apart(stage: Stage) -> None:
+def test_jitter_keeps_deliveries_apart(harness: Harness) -> None:
     """Ten functions that are throttled at one moment do not come back at one moment."""
-    script(stage, Fault(status=429, times=FOR_EVER))
-    pauses = [stage.deliver(EVENT, seconds=2).pauses[0] for _ in range(10)]
+    script(harness, Fault(status=429, times=FOR_EVER))
+    pauses = [harness.invoke(EVENT, seconds=2).pauses[0] for _ in range(10)]
     assert len(set(pauses)) == 10
     assert backoffs([min(pauses)])
     assert backoffs([max(pauses)])
 
 
-def test_retry_after_is_obeyed_while_it_fits(stage: Stage) -> None:
+def test_retry_after_is_obeyed_while_it_fits(harness: Harness) -> None:
     """The service's own number of seconds counts, not ours."""
-    script(stage, Fault(status=429, retry_after=7), Fault(status=429, retry_after=9))
-    ending = stage.deliver(EVENT)
-    assert ending.pauses == [7, 9]
-    assert ending.operations == ["create"] * 3
-    assert ending.reply["outcome"] == "created"
+    script(harness, Fault(status=429, retry_after=7), Fault(status=429, retry_after=9))
+    invocation = harness.invoke(EVENT)
+    assert invocation.pauses == [7, 9]
+    assert invocation.operations == ["create"] * 3
+    assert invocation.reply["outcome"] == "created"
 
 
-def test_retry_after_may_be_a_date(stage: Stage) -> None:
+def test_retry_after_may_be_a_date(harness: Harness) -> None:
     """RFC 9110 allows both forms."""
     until = format_datetime(datetime.now(UTC) + timedelta(seconds=8), usegmt=True)
-    script(stage, Fault(status=429, retry_after=until))
-    ending = stage.deliver(EVENT)
-    assert ending.pauses == [pytest.approx(7.5, abs=1.5)]
-    assert ending.reply["outcome"] == "created"
+    script(harness, Fault(status=429, retry_after=until))
+    invocation = harness.invoke(EVENT)
+    assert invocation.pauses == [pytest.approx(7.5, abs=1.5)]
+    assert invocation.reply["outcome"] == "created"
 
 
-def test_retry_after_that_does_not_fit_ends_at_once(stage: Stage) -> None:
+def test_retry_after_that_does_not_fit_ends_at_once(harness: Harness) -> None:
     """`Throttled` goes back without a pause, and over HTTP with the service's own seconds."""
-    script(stage, Fault(status=429, retry_after=40, times=FOR_EVER))
-    ending = stage.deliver(EVENT)
-    assert ending.error_name == "Throttled"
-    assert ending.operations == ["create"]
-    assert ending.pauses == []
-    over_http = response(stage.deliver(http(EVENT), seconds=900).reply)
+    script(harness, Fault(status=429, retry_after=40, times=FOR_EVER))
+    invocation = harness.invoke(EVENT)
+    assert invocation.error_name == "Throttled"
+    assert invocation.operations == ["create"]
+    assert invocation.pauses == []
+    over_http = response(harness.invoke(http(EVENT), seconds=900).reply)
     assert (over_http.status, over_http.error) == (429, "Throttled")
     assert over_http.headers["Retry-After"] == "40"
 
 
-def test_throttling_that_does_not_end_is_throttling(stage: Stage) -> None:
+def test_throttling_that_does_not_end_is_throttling(harness: Harness) -> None:
     """The time is used for pauses, and the end is what the service said."""
-    script(stage, Fault(status=429, times=FOR_EVER))
-    ending = stage.deliver(EVENT)
-    assert ending.error_name == "Throttled"
-    assert set(ending.operations) == {"create"}
-    assert backoffs(ending.pauses)
+    script(harness, Fault(status=429, times=FOR_EVER))
+    invocation = harness.invoke(EVENT)
+    assert invocation.error_name == "Throttled"
+    assert set(invocation.operations) == {"create"}
+    assert backoffs(invocation.pauses)
 
 
 @pytest.mark.parametrize("retry_after", [0, "Sun, 06 Nov 1994 08:49:37 GMT", "soon", "-1"])
 def test_a_retry_after_of_nothing_does_not_abolish_the_pause(
-    stage: Stage, retry_after: int | str
+    harness: Harness, retry_after: int | str
 ) -> None:
     """A service in trouble that asks for no pause is not asked hundreds of times a second."""
-    script(stage, Fault(status=429, retry_after=retry_after, times=FOR_EVER))
-    ending = stage.deliver(EVENT, seconds=3)
-    assert ending.error_name == "Throttled"
-    assert backoffs(ending.pauses)
+    script(harness, Fault(status=429, retry_after=retry_after, times=FOR_EVER))
+    invocation = harness.invoke(EVENT, seconds=3)
+    assert invocation.error_name == "Throttled"
+    assert backoffs(invocation.pauses)
 
 
-def creates_without_a_look(ending: Ending) -> list[Any]:
+def creates_without_a_look(invocation: Invocation) -> list[Any]:
     """Create requests that followed an open outcome without a list that was read in between."""
     open_since_the_last_look = False
     found = []
-    for call in ending.calls:
+    for call in invocation.calls:
         if call.operation == LIST and call.status == 200:
             open_since_the_last_look = False
         if call.operation == CREATE:
@@ -377,12 +379,12 @@ def creates_without_a_look(ending: Ending) -> list[Any]:
     return found
 
 
-def test_each_open_outcome_is_looked_up_before_the_next_request(stage: Stage) -> None:
+def test_each_open_outcome_is_looked_up_before_the_next_request(harness: Harness) -> None:
     """However often the answer is lost, no create request follows another without a look."""
     lost = [Fault(kind="reset"), Fault(status=503), Fault(kind="close"), Fault(status=429)] * 3
-    script(stage, *lost)
-    ending = stage.deliver(EVENT, seconds=60)
-    assert ending.reply["outcome"] == "created"
-    assert ending.operations.count("create") == 13
-    assert creates_without_a_look(ending) == []
-    assert stage.backup().job_id == ending.reply["job_id"]
+    script(harness, *lost)
+    invocation = harness.invoke(EVENT, seconds=60)
+    assert invocation.reply["outcome"] == "created"
+    assert invocation.operations.count("create") == 13
+    assert creates_without_a_look(invocation) == []
+    assert harness.backup().job_id == invocation.reply["job_id"]

@@ -24,7 +24,7 @@ from tests.local_cloud.events import (
     signed,
     signed_headers,
 )
-from tests.local_cloud.harness import Stage
+from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import INSTANCE_ID, WEBHOOK_KEY, WEBHOOK_SECRET
 
 if TYPE_CHECKING:
@@ -40,24 +40,24 @@ STRANGER = http(known=False, request_id="request-1")
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def harness() -> Iterator[Harness]:
     """The function beside a cloud of its own, whose backups are complete at once."""
-    with Stage() as stage:
-        stage.emulator.backup_seconds = 0
-        yield stage
+    with Harness() as harness:
+        harness.emulator.backup_seconds = 0
+        yield harness
 
 
-def status(stage: Stage, event: object) -> int:
+def status(harness: Harness, event: object) -> int:
     """The HTTP status that a request gets."""
-    return response(stage.deliver(event).reply).status
+    return response(harness.invoke(event).reply).status
 
 
-def is_turned_away(stage: Stage, event: dict[str, Any]) -> bool:
+def is_turned_away(harness: Harness, event: dict[str, Any]) -> bool:
     """Whether a request gets the one and only 401, and nothing of it reaches the service."""
     event = {**event, "requestContext": {**event["requestContext"], "requestId": "request-1"}}
-    assert stage.deliver(event).reply == stage.deliver(STRANGER).reply
-    assert stage.emulator.calls == []
-    return status(stage, event) == 401
+    assert harness.invoke(event).reply == harness.invoke(STRANGER).reply
+    assert harness.emulator.calls == []
+    return status(harness, event) == 401
 
 
 def webhook(
@@ -84,10 +84,10 @@ def webhook(
     ids=["IAM", "IAM, partly null", "JWT", "Lambda", "Lambda, partly null", "one of two"],
 )
 def test_an_identity_of_payload_2_lets_in(
-    stage: Stage, dialect: Dialect, authorizer: object
+    harness: Harness, dialect: Dialect, authorizer: object
 ) -> None:
     """IAM, JWT or Lambda authorizer: whichever says something of the caller."""
-    assert status(stage, http(dialect=dialect, authorizer=authorizer)) == 202
+    assert status(harness, http(dialect=dialect, authorizer=authorizer)) == 202
 
 
 @pytest.mark.parametrize("dialect", VERSION_2)
@@ -118,10 +118,10 @@ def test_an_identity_of_payload_2_lets_in(
     ids=json.dumps,
 )
 def test_nothing_said_is_no_identity_in_payload_2(
-    stage: Stage, dialect: Dialect, authorizer: object
+    harness: Harness, dialect: Dialect, authorizer: object
 ) -> None:
     """A key with null in it, an empty object, one whose values are all null: 401."""
-    assert is_turned_away(stage, http(dialect=dialect, authorizer=authorizer))
+    assert is_turned_away(harness, http(dialect=dialect, authorizer=authorizer))
 
 
 @pytest.mark.parametrize(
@@ -136,11 +136,11 @@ def test_nothing_said_is_no_identity_in_payload_2(
     ids=["IAM", "IAM's caller", "Cognito or JWT", "Lambda", "Lambda with a context"],
 )
 def test_an_identity_of_payload_1_lets_in(
-    stage: Stage, identity: dict[str, object], authorizer: object
+    harness: Harness, identity: dict[str, object], authorizer: object
 ) -> None:
     """The same callers, where a REST API shows them."""
     event = http(dialect="rest-api", identity=identity, authorizer=authorizer)
-    assert status(stage, event) == 202
+    assert status(harness, event) == 202
 
 
 @pytest.mark.parametrize(
@@ -163,22 +163,22 @@ def test_an_identity_of_payload_1_lets_in(
     ids=lambda value: json.dumps(value)[:50],
 )
 def test_nothing_said_is_no_identity_in_payload_1(
-    stage: Stage, identity: dict[str, object], authorizer: object
+    harness: Harness, identity: dict[str, object], authorizer: object
 ) -> None:
     """An API key least of all: it is a quota's, not a caller's."""
     event = http(dialect="rest-api", identity=identity, authorizer=authorizer)
-    assert is_turned_away(stage, event)
+    assert is_turned_away(harness, event)
 
 
-def test_a_gateway_without_authorisation_lets_nobody_in(stage: Stage) -> None:
+def test_a_gateway_without_authorisation_lets_nobody_in(harness: Harness) -> None:
     """Without anything of an identity, in every dialect."""
     for dialect in DIALECTS:
         event = http(dialect=dialect, known=False)
         event["requestContext"].pop("identity", None)
-        assert is_turned_away(stage, event)
+        assert is_turned_away(harness, event)
 
 
-def test_a_load_balancer_vouches_for_nobody(stage: Stage) -> None:
+def test_a_load_balancer_vouches_for_nobody(harness: Harness) -> None:
     """Its headers are worth nothing unless their signature is verified."""
     event = {
         "requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:::target"}},
@@ -192,7 +192,7 @@ def test_a_load_balancer_vouches_for_nobody(stage: Stage) -> None:
         "body": BODY.decode(),
         "isBase64Encoded": False,
     }
-    assert is_turned_away(stage, event)
+    assert is_turned_away(harness, event)
 
 
 @pytest.mark.parametrize(
@@ -210,10 +210,10 @@ def test_a_load_balancer_vouches_for_nobody(stage: Stage) -> None:
         http(known=False, dialect="function-url", headers={"authorization": "Basic eDp5"}),
     ],
 )
-def test_all_strangers_get_one_answer(stage: Stage, event: dict[str, Any]) -> None:
+def test_all_strangers_get_one_answer(harness: Harness, event: dict[str, Any]) -> None:
     """Whatever they ask: the same body but for `instance`, before the payload is looked at."""
-    ending = stage.deliver(event)
-    answer = response(ending.reply)
+    invocation = harness.invoke(event)
+    answer = response(invocation.reply)
     assert answer.headers == {"Content-Type": "application/problem+json"}
     assert answer.body.pop("instance") == event["requestContext"]["requestId"]
     assert answer.body == {
@@ -223,10 +223,10 @@ def test_all_strangers_get_one_answer(stage: Stage, event: dict[str, Any]) -> No
         "detail": "neither the gateway nor a signature vouches for the caller",
         "retryable": False,
     }
-    assert ending.record["level"] == "WARNING"
-    assert ending.record["message"] == "request refused"
-    assert INSTANCE_ID not in json.dumps(ending.records)
-    assert stage.cloud.store.reads == []
+    assert invocation.record["level"] == "WARNING"
+    assert invocation.record["message"] == "request refused"
+    assert INSTANCE_ID not in json.dumps(invocation.records)
+    assert harness.cloud.secrets.reads == []
 
 
 # --- a signature vouches ---------------------------------------------------------------------
@@ -234,42 +234,42 @@ def test_all_strangers_get_one_answer(stage: Stage, event: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("encoded", [False, True])
 @in_each_dialect
-def test_a_signed_request_creates(stage: Stage, dialect: Dialect, *, encoded: bool) -> None:
+def test_a_signed_request_creates(harness: Harness, dialect: Dialect, *, encoded: bool) -> None:
     """In every dialect, over the raw bytes of the body."""
     body = b' { "instance_id" :\t"' + INSTANCE_ID.encode() + b'" } '
-    headers = signed_headers(body, now=stage.time.now())
-    ending = stage.deliver(webhook(headers, body, dialect, encoded=encoded))
-    assert response(ending.reply).status == 202
-    assert ending.record["trigger"] == "http"
+    headers = signed_headers(body, now=harness.time.now())
+    invocation = harness.invoke(webhook(headers, body, dialect, encoded=encoded))
+    assert response(invocation.reply).status == 202
+    assert invocation.record["trigger"] == "http"
 
 
-def test_the_public_package_signs_what_we_accept(stage: Stage) -> None:
+def test_the_public_package_signs_what_we_accept(harness: Harness) -> None:
     """A sender that uses `standardwebhooks`."""
-    now = datetime.fromtimestamp(stage.time.now(), UTC)
+    now = datetime.fromtimestamp(harness.time.now(), UTC)
     headers = {
         "Webhook-Id": "msg_1",
         "Webhook-Timestamp": str(int(now.timestamp())),
         "Webhook-Signature": Webhook(WEBHOOK_KEY).sign("msg_1", now, BODY.decode()),
     }
-    assert status(stage, webhook(headers)) == 202
+    assert status(harness, webhook(headers)) == 202
 
 
-def test_the_public_package_accepts_what_we_sign(stage: Stage) -> None:
+def test_the_public_package_accepts_what_we_sign(harness: Harness) -> None:
     """The recipe by which these tests sign is the public one."""
-    headers = signed_headers(BODY, now=stage.time.now())
+    headers = signed_headers(BODY, now=harness.time.now())
     assert Webhook(WEBHOOK_KEY).verify(BODY.decode(), headers) == PAYLOAD
 
 
-def test_the_sample_webhook_is_a_signed_request(stage: Stage) -> None:
+def test_the_sample_webhook_is_a_signed_request(harness: Harness) -> None:
     """The sample in `events` lacks nothing but a signature of today."""
     event = sample("webhook")
-    assert is_turned_away(stage, event)
-    assert status(stage, signed(event, now=stage.time.now())) == 202
+    assert is_turned_away(harness, event)
+    assert status(harness, signed(event, now=harness.time.now())) == 202
 
 
-def good_and(stage: Stage, *parts: str) -> dict[str, str]:
+def good_and(harness: Harness, *parts: str) -> dict[str, str]:
     """Headers whose signature stands behind other parts."""
-    headers = signed_headers(BODY, now=stage.time.now())
+    headers = signed_headers(BODY, now=harness.time.now())
     return {**headers, "webhook-signature": " ".join([*parts, headers["webhook-signature"]])}
 
 
@@ -295,30 +295,30 @@ OTHER = signature(BODY, message_id="msg_1", timestamp=1, key=FOREIGN_KEY)
         " ".join([OTHER] * 100),
     ],
 )
-def test_a_broken_part_before_a_good_one_does_no_harm(stage: Stage, part: str) -> None:
+def test_a_broken_part_before_a_good_one_does_no_harm(harness: Harness, part: str) -> None:
     """Any number of parts, of any version, well-formed or not."""
-    assert status(stage, webhook(good_and(stage, part))) == 202
+    assert status(harness, webhook(good_and(harness, part))) == 202
 
 
-def test_a_good_part_before_a_broken_one_is_found_too(stage: Stage) -> None:
+def test_a_good_part_before_a_broken_one_is_found_too(harness: Harness) -> None:
     """The order says nothing."""
-    headers = signed_headers(BODY, now=stage.time.now())
+    headers = signed_headers(BODY, now=harness.time.now())
     headers["webhook-signature"] += f" v1,* {OTHER}"
-    assert status(stage, webhook(headers)) == 202
+    assert status(harness, webhook(headers)) == 202
 
 
 @pytest.mark.parametrize("seconds", [-298, 298])
-def test_five_minutes_to_either_side_are_recent(stage: Stage, seconds: int) -> None:
+def test_five_minutes_to_either_side_are_recent(harness: Harness, seconds: int) -> None:
     """Clocks differ, and so may they."""
-    headers = signed_headers(BODY, now=stage.time.now() + seconds)
-    assert status(stage, webhook(headers)) == 202
+    headers = signed_headers(BODY, now=harness.time.now() + seconds)
+    assert status(harness, webhook(headers)) == 202
 
 
 @pytest.mark.parametrize("seconds", [-302, 302, -3600, 10**9])
-def test_what_is_older_or_from_the_future_is_not(stage: Stage, seconds: int) -> None:
+def test_what_is_older_or_from_the_future_is_not(harness: Harness, seconds: int) -> None:
     """However well it is signed."""
-    headers = signed_headers(BODY, now=stage.time.now() + seconds)
-    assert is_turned_away(stage, webhook(headers))
+    headers = signed_headers(BODY, now=harness.time.now() + seconds)
+    assert is_turned_away(harness, webhook(headers))
 
 
 @pytest.mark.parametrize(
@@ -356,43 +356,43 @@ def test_what_is_older_or_from_the_future_is_not(stage: Stage, seconds: int) -> 
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_hostile_headers_end_in_401(stage: Stage, name: str, value: Any) -> None:
+def test_hostile_headers_end_in_401(harness: Harness, name: str, value: Any) -> None:
     """Malformed, non-ASCII or oversized: never an exception, and no other answer."""
-    event = webhook(signed_headers(BODY, now=stage.time.now()))
+    event = webhook(signed_headers(BODY, now=harness.time.now()))
     event["headers"] |= {name: value}
-    assert is_turned_away(stage, event)
+    assert is_turned_away(harness, event)
 
 
 @pytest.mark.parametrize("message_id", ["", "msg 1", "msg_1\n", "msg_ü", "x" * 257])
-def test_a_malformed_id_is_no_better_for_being_signed(stage: Stage, message_id: str) -> None:
+def test_a_malformed_id_is_no_better_for_being_signed(harness: Harness, message_id: str) -> None:
     """It would have to serve as the identity of the event, and stand in the log."""
-    headers = signed_headers(BODY, now=stage.time.now(), message_id=message_id)
-    assert is_turned_away(stage, webhook(headers))
+    headers = signed_headers(BODY, now=harness.time.now(), message_id=message_id)
+    assert is_turned_away(harness, webhook(headers))
 
 
 @pytest.mark.parametrize("spelt", ["v1", "V1", "v1 "])
-def test_a_signature_is_taken_as_it_is_written(stage: Stage, spelt: str) -> None:
+def test_a_signature_is_taken_as_it_is_written(harness: Harness, spelt: str) -> None:
     """The version in lower case and nothing between: what no sender writes is no signature."""
-    headers = signed_headers(BODY, now=stage.time.now())
+    headers = signed_headers(BODY, now=harness.time.now())
     headers["webhook-signature"] = headers["webhook-signature"].replace("v1", spelt)
-    assert (status(stage, webhook(headers)) == 202) == (spelt == "v1")
+    assert (status(harness, webhook(headers)) == 202) == (spelt == "v1")
 
 
 @pytest.mark.parametrize(("letter", "spelt"), [("=", ""), ("+", "-"), ("/", "_")])
-def test_a_signature_is_strict_base64(stage: Stage, letter: str, spelt: str) -> None:
+def test_a_signature_is_strict_base64(harness: Harness, letter: str, spelt: str) -> None:
     """Neither without its padding nor in the alphabet of URLs."""
-    now = stage.time.now()
+    now = harness.time.now()
     signed = (signed_headers(BODY, now=now, message_id=f"msg_{number}") for number in range(1000))
     headers = next(one for one in signed if letter in one["webhook-signature"])
     headers["webhook-signature"] = headers["webhook-signature"].replace(letter, spelt)
-    assert is_turned_away(stage, webhook(headers))
+    assert is_turned_away(harness, webhook(headers))
 
 
 @pytest.mark.parametrize("body", [BODY + b" ", BODY[:-1], b"", b"{}"])
-def test_every_byte_of_the_body_is_signed(stage: Stage, body: bytes) -> None:
+def test_every_byte_of_the_body_is_signed(harness: Harness, body: bytes) -> None:
     """Not only what the JSON means."""
-    headers = signed_headers(BODY, now=stage.time.now())
-    assert is_turned_away(stage, webhook(headers, body))
+    headers = signed_headers(BODY, now=harness.time.now())
+    assert is_turned_away(harness, webhook(headers, body))
 
 
 @pytest.mark.parametrize(
@@ -405,91 +405,91 @@ def test_every_byte_of_the_body_is_signed(stage: Stage, body: bytes) -> None:
         ("POST", "/backups/some-backup"),
     ],
 )
-def test_a_signature_opens_one_thing_alone(stage: Stage, method: str, path: str) -> None:
+def test_a_signature_opens_one_thing_alone(harness: Harness, method: str, path: str) -> None:
     """`POST /backups`, and not even a 404 or a 405 elsewhere."""
-    headers = signed_headers(BODY, now=stage.time.now())
-    assert is_turned_away(stage, webhook(headers, method=method, path=path))
+    headers = signed_headers(BODY, now=harness.time.now())
+    assert is_turned_away(harness, webhook(headers, method=method, path=path))
 
 
 def test_without_a_secret_no_signature_opens_anything() -> None:
     """Where `WEBHOOK_SECRET_ID` is not set, nothing is even read."""
-    with Stage(WEBHOOK_SECRET_ID="") as stage:
-        assert is_turned_away(stage, webhook(signed_headers(BODY, now=stage.time.now())))
-        assert stage.cloud.store.reads == []
+    with Harness(WEBHOOK_SECRET_ID="") as harness:
+        assert is_turned_away(harness, webhook(signed_headers(BODY, now=harness.time.now())))
+        assert harness.cloud.secrets.reads == []
 
 
-def test_a_caller_whom_the_gateway_knows_needs_no_signature(stage: Stage) -> None:
+def test_a_caller_whom_the_gateway_knows_needs_no_signature(harness: Harness) -> None:
     """And a bad one does no harm: the keys are not even read."""
-    headers = {**signed_headers(BODY, now=stage.time.now()), "webhook-signature": OTHER}
-    assert status(stage, http(headers=headers)) == 202
-    assert WEBHOOK_SECRET not in stage.cloud.store.reads
+    headers = {**signed_headers(BODY, now=harness.time.now()), "webhook-signature": OTHER}
+    assert status(harness, http(headers=headers)) == 202
+    assert WEBHOOK_SECRET not in harness.cloud.secrets.reads
 
 
-def test_a_body_that_is_signed_is_still_checked(stage: Stage) -> None:
+def test_a_body_that_is_signed_is_still_checked(harness: Harness) -> None:
     """A signature says who asks, not that the question is right."""
     for body in (b"{}", b"not JSON", b'{"instance_id": "!"}'):
-        headers = signed_headers(body, now=stage.time.now())
-        assert status(stage, webhook(headers, body)) == 400
-    headers = signed_headers(BODY, now=stage.time.now()) | {"content-type": "text/plain"}
-    assert status(stage, webhook(headers)) == 415
-    assert stage.emulator.calls == []
+        headers = signed_headers(body, now=harness.time.now())
+        assert status(harness, webhook(headers, body)) == 400
+    headers = signed_headers(BODY, now=harness.time.now()) | {"content-type": "text/plain"}
+    assert status(harness, webhook(headers)) == 415
+    assert harness.emulator.calls == []
 
 
 def test_a_leaked_key_reaches_no_other_instance() -> None:
     """`ALLOWED_INSTANCES` bounds it, before any call."""
     body = json.dumps({"instance_id": "0" * 32 + "in14"}).encode()
-    with Stage(ALLOWED_INSTANCES=INSTANCE_ID) as stage:
-        headers = signed_headers(body, now=stage.time.now())
-        assert status(stage, webhook(headers, body)) == 403
-        assert stage.emulator.calls == []
+    with Harness(ALLOWED_INSTANCES=INSTANCE_ID) as harness:
+        headers = signed_headers(body, now=harness.time.now())
+        assert status(harness, webhook(headers, body)) == 403
+        assert harness.emulator.calls == []
 
 
 # --- keys ------------------------------------------------------------------------------------
 
 
-def reads(stage: Stage) -> int:
+def reads(harness: Harness) -> int:
     """How often the webhook secret was read."""
-    return stage.cloud.store.reads.count(WEBHOOK_SECRET)
+    return harness.cloud.secrets.reads.count(WEBHOOK_SECRET)
 
 
-def test_every_key_of_the_secret_is_accepted(stage: Stage) -> None:
+def test_every_key_of_the_secret_is_accepted(harness: Harness) -> None:
     """So that keys rotate without a gap."""
-    stage.cloud.store.rotate(WEBHOOK_SECRET, {"keys": [OTHER_KEY, WEBHOOK_KEY]})
+    harness.cloud.secrets.rotate(WEBHOOK_SECRET, {"keys": [OTHER_KEY, WEBHOOK_KEY]})
     for number, key in enumerate([WEBHOOK_KEY, OTHER_KEY]):
-        headers = signed_headers(BODY, now=stage.time.now(), key=key, message_id=f"msg_{number}")
-        assert status(stage, webhook(headers)) == 202
-    assert reads(stage) == 1
+        headers = signed_headers(BODY, now=harness.time.now(), key=key, message_id=f"msg_{number}")
+        assert status(harness, webhook(headers)) == 202
+    assert reads(harness) == 1
 
 
-def test_keys_are_read_once_for_many_requests(stage: Stage) -> None:
+def test_keys_are_read_once_for_many_requests(harness: Harness) -> None:
     """A fitting signature costs no look at the secret."""
     for number in range(5):
-        headers = signed_headers(BODY, now=stage.time.now(), message_id=f"msg_{number}")
-        assert status(stage, webhook(headers)) == 202
-    assert reads(stage) == 1
+        headers = signed_headers(BODY, now=harness.time.now(), message_id=f"msg_{number}")
+        assert status(harness, webhook(headers)) == 202
+    assert reads(harness) == 1
 
 
-def test_a_new_key_is_found_when_none_fits(stage: Stage) -> None:
+def test_a_new_key_is_found_when_none_fits(harness: Harness) -> None:
     """After a rotation the first request that no key fits makes the function read them again."""
-    assert status(stage, webhook(signed_headers(BODY, now=stage.time.now()))) == 202
-    stage.cloud.store.rotate(WEBHOOK_SECRET, {"keys": [OTHER_KEY]})
-    stage.time.pass_by(60)
-    headers = signed_headers(BODY, now=stage.time.now(), key=OTHER_KEY, message_id="msg_2")
-    assert status(stage, webhook(headers)) == 202
-    old = signed_headers(BODY, now=stage.time.now(), message_id="msg_3")
-    assert status(stage, webhook(old)) == 401
-    assert reads(stage) == 2
+    assert status(harness, webhook(signed_headers(BODY, now=harness.time.now()))) == 202
+    harness.cloud.secrets.rotate(WEBHOOK_SECRET, {"keys": [OTHER_KEY]})
+    harness.time.advance(60)
+    headers = signed_headers(BODY, now=harness.time.now(), key=OTHER_KEY, message_id="msg_2")
+    assert status(harness, webhook(headers)) == 202
+    old = signed_headers(BODY, now=harness.time.now(), message_id="msg_3")
+    assert status(harness, webhook(old)) == 401
+    assert reads(harness) == 2
 
 
-def test_strangers_cannot_make_the_function_read_more_than_once_a_minute(stage: Stage) -> None:
+def test_strangers_cannot_make_the_function_read_more_than_once_a_minute(harness: Harness) -> None:
     """Otherwise anybody could spend the secret store's quota."""
     for minute in range(1, 4):
         for _ in range(5):
-            headers = signed_headers(BODY, now=stage.time.now(), key=FOREIGN_KEY)
-            assert status(stage, webhook(headers)) == 401
-            stage.time.pass_by(11)
-        assert reads(stage) == minute
-        stage.time.pass_by(5)
+            headers = signed_headers(BODY, now=harness.time.now(), key=FOREIGN_KEY)
+            assert status(harness, webhook(headers)) == 401
+            harness.time.advance(11)
+        assert reads(harness) == minute
+        harness.time.advance(5)
 
 
 @pytest.mark.parametrize(
@@ -511,22 +511,22 @@ def test_strangers_cannot_make_the_function_read_more_than_once_a_minute(stage: 
     ],
     ids=lambda value: json.dumps(value)[:40],
 )
-def test_a_weak_or_broken_key_opens_nothing(stage: Stage, secret: Any) -> None:
+def test_a_weak_or_broken_key_opens_nothing(harness: Harness, secret: Any) -> None:
     """The whole secret is refused, so that nobody relies on half of it; the log names it."""
-    stage.cloud.store.rotate(WEBHOOK_SECRET, secret)
-    ending = stage.deliver(webhook(signed_headers(BODY, now=stage.time.now())))
-    assert response(ending.reply).status == 503
-    assert ending.record["error"] == "SecretUnavailable"
-    assert "WEBHOOK_SECRET_ID" in ending.record["detail"]
-    assert stage.emulator.calls == []
+    harness.cloud.secrets.rotate(WEBHOOK_SECRET, secret)
+    invocation = harness.invoke(webhook(signed_headers(BODY, now=harness.time.now())))
+    assert response(invocation.reply).status == 503
+    assert invocation.record["error"] == "SecretUnavailable"
+    assert "WEBHOOK_SECRET_ID" in invocation.record["detail"]
+    assert harness.emulator.calls == []
 
 
 @pytest.mark.parametrize("size", [24, 64])
-def test_keys_of_24_to_64_bytes_are_good(stage: Stage, size: int) -> None:
+def test_keys_of_24_to_64_bytes_are_good(harness: Harness, size: int) -> None:
     """The bounds of the specification."""
     key = "whsec_" + base64.b64encode(bytes(range(size))).decode()
-    stage.cloud.store.rotate(WEBHOOK_SECRET, {"keys": [key]})
-    assert status(stage, webhook(signed_headers(BODY, now=stage.time.now(), key=key))) == 202
+    harness.cloud.secrets.rotate(WEBHOOK_SECRET, {"keys": [key]})
+    assert status(harness, webhook(signed_headers(BODY, now=harness.time.now(), key=key))) == 202
 
 
 # --- what a signed request is identified by --------------------------------------------------
@@ -543,30 +543,32 @@ def test_keys_of_24_to_64_bytes_are_good(stage: Stage, size: int) -> None:
     ],
     ids=["none", "a key", "an empty key", "a key too long", "others"],
 )
-def test_a_replay_with_other_headers_makes_nothing_new(stage: Stage, more: dict[str, str]) -> None:
+def test_a_replay_with_other_headers_makes_nothing_new(
+    harness: Harness, more: dict[str, str]
+) -> None:
     """`webhook-id` alone identifies it: what is not signed has no say."""
-    headers = signed_headers(BODY, now=stage.time.now())
-    first = stage.deliver(webhook(headers))
-    replay = stage.deliver(webhook({**headers, **more}, request_id="another"))
+    headers = signed_headers(BODY, now=harness.time.now())
+    first = harness.invoke(webhook(headers))
+    replay = harness.invoke(webhook({**headers, **more}, request_id="another"))
     assert [response(one.reply).status for one in (first, replay)] == [202, 200]
-    assert len(stage.emulator.backups) == 1
+    assert len(harness.emulator.backups) == 1
 
 
-def test_a_sender_that_tries_again_makes_nothing_new(stage: Stage) -> None:
+def test_a_sender_that_tries_again_makes_nothing_new(harness: Harness) -> None:
     """Its next attempt has another timestamp and signature, and the same ID."""
-    stage.deliver(webhook(signed_headers(BODY, now=stage.time.now())))
-    stage.time.pass_by(240)
-    again = stage.deliver(webhook(signed_headers(BODY, now=stage.time.now())))
+    harness.invoke(webhook(signed_headers(BODY, now=harness.time.now())))
+    harness.time.advance(240)
+    again = harness.invoke(webhook(signed_headers(BODY, now=harness.time.now())))
     assert response(again.reply).body["outcome"] == "existing"
-    assert len(stage.emulator.backups) == 1
+    assert len(harness.emulator.backups) == 1
 
 
-def test_another_message_is_another_event(stage: Stage) -> None:
+def test_another_message_is_another_event(harness: Harness) -> None:
     """Another `webhook-id`, another backup; neither name shows a time, for it would change."""
     for number in range(2):
-        headers = signed_headers(BODY, now=stage.time.now(), message_id=f"msg_{number}")
-        stage.deliver(webhook(headers))
-    names = [backup.name for backup in stage.emulator.backups]
+        headers = signed_headers(BODY, now=harness.time.now(), message_id=f"msg_{number}")
+        harness.invoke(webhook(headers))
+    names = [backup.name for backup in harness.emulator.backups]
     assert len(set(names)) == 2
     assert all(re.fullmatch(r"auto-[0-9a-f]{12}", name) for name in names)
 
@@ -574,10 +576,10 @@ def test_another_message_is_another_event(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "own", [{"idempotency_key": "release-48"}, {"scheduled_time": "2026-11-23T21:30:00Z"}]
 )
-def test_a_signed_body_may_carry_its_own_key(stage: Stage, own: dict[str, str]) -> None:
+def test_a_signed_body_may_carry_its_own_key(harness: Harness, own: dict[str, str]) -> None:
     """It is signed, so it counts: two messages with one key are one event."""
     body = json.dumps({**PAYLOAD, **own}).encode()
     for number in range(2):
-        headers = signed_headers(body, now=stage.time.now(), message_id=f"msg_{number}")
-        stage.deliver(webhook(headers, body))
-    assert len(stage.emulator.backups) == 1
+        headers = signed_headers(body, now=harness.time.now(), message_id=f"msg_{number}")
+        harness.invoke(webhook(headers, body))
+    assert len(harness.emulator.backups) == 1

@@ -78,11 +78,11 @@ def test_a_warm_invocation_is_one_http_call(cloud: LocalCloud, credentials: Cred
     with LambdaRuntime(cloud.environment(credentials)) as function:
         function.invoke(PAYLOAD)
         first = [call.operation for call in cloud.emulator.calls]
-        reads = list(cloud.store.reads)
+        reads = list(cloud.secrets.reads)
         function.invoke(PAYLOAD)
     log_in = ["CreateToken"] if credentials == "password" else []
     assert first == [*log_in, "CreateManualBackup"]
-    assert reads == cloud.store.reads == [CREDENTIALS_SECRETS[credentials]]
+    assert reads == cloud.secrets.reads == [CREDENTIALS_SECRETS[credentials]]
     second = [call.operation for call in cloud.emulator.calls[len(first) :]]
     assert second == ["CreateManualBackup"]
 
@@ -110,7 +110,7 @@ def test_importing_the_handler_touches_nobody(cloud: LocalCloud) -> None:
         text=True,
     )
     assert json.loads(done.stdout) == []
-    assert cloud.store.reads == []
+    assert cloud.secrets.reads == []
     assert cloud.emulator.calls == []
 
 
@@ -141,7 +141,7 @@ def test_a_broken_configuration_fails_in_one_line(
     assert failure.value.error_message.startswith(f"{variable}: ")
     assert len(failure.value.error_message.splitlines()) == 1
     assert variable in log
-    assert "with-a-value" not in log + json.dumps(failure.value.answer)
+    assert "with-a-value" not in log + json.dumps(failure.value.response)
 
 
 def test_nobody_imports_boto() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.local_cloud.events import PAYLOAD, sns
-from tests.local_cloud.harness import Stage
+from tests.local_cloud.harness import Harness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,30 +16,30 @@ UNKNOWN = {"instance_id": "0" * 32 + "in14"}
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def harness() -> Iterator[Harness]:
     """The function beside a cloud of its own, whose backups are complete at once."""
-    with Stage() as stage:
-        stage.emulator.backup_seconds = 0
-        yield stage
+    with Harness() as harness:
+        harness.emulator.backup_seconds = 0
+        yield harness
 
 
-def test_all_replies_come_in_the_order_of_the_records(stage: Stage) -> None:
+def test_all_replies_come_in_the_order_of_the_records(harness: Harness) -> None:
     """One reply per notification, each the reply that a direct caller would get."""
     prefixes = ["first", "second", "third"]
-    ending = stage.deliver(sns(*[{**PAYLOAD, "name_prefix": prefix} for prefix in prefixes]))
-    assert set(ending.reply) == {"replies"}
-    names = [reply["backup"]["name"] for reply in ending.reply["replies"]]
+    invocation = harness.invoke(sns(*[{**PAYLOAD, "name_prefix": prefix} for prefix in prefixes]))
+    assert set(invocation.reply) == {"replies"}
+    names = [reply["backup"]["name"] for reply in invocation.reply["replies"]]
     assert [name.split("-")[0] for name in names] == prefixes
-    jobs = {backup.name: backup.job_id for backup in stage.emulator.backups}
-    assert {r["backup"]["name"]: r["job_id"] for r in ending.reply["replies"]} == jobs
+    jobs = {backup.name: backup.job_id for backup in harness.emulator.backups}
+    assert {r["backup"]["name"]: r["job_id"] for r in invocation.reply["replies"]} == jobs
 
 
-def test_a_failure_is_raised_once_all_records_were_tried(stage: Stage) -> None:
+def test_a_failure_is_raised_once_all_records_were_tried(harness: Harness) -> None:
     """The good ones behind a bad one have their backup before Lambda hears of the failure."""
-    ending = stage.deliver(sns(UNKNOWN, PAYLOAD, {"instance_id": "!"}, PAYLOAD))
-    assert ending.error_name == "InstanceNotFound"
-    assert len(stage.emulator.backups) == 2
-    assert [record["message"] for record in by_notification(ending.records)] == [
+    invocation = harness.invoke(sns(UNKNOWN, PAYLOAD, {"instance_id": "!"}, PAYLOAD))
+    assert invocation.error_name == "InstanceNotFound"
+    assert len(harness.emulator.backups) == 2
+    assert [record["message"] for record in by_notification(invocation.records)] == [
         "backup failed",
         "backup accepted",
         "backup failed",
@@ -47,39 +47,39 @@ def test_a_failure_is_raised_once_all_records_were_tried(stage: Stage) -> None:
     ]
 
 
-def test_lambdas_retry_finds_what_is_done(stage: Stage) -> None:
+def test_lambdas_retry_finds_what_is_done(harness: Harness) -> None:
     """`MessageId` and `Timestamp` identify a notification, so the good ones are not made twice."""
     event = sns(PAYLOAD, UNKNOWN)
-    stage.deliver(event, request_id="one")
-    ending = stage.deliver(event, request_id="one")
-    assert ending.error_name == "InstanceNotFound"
-    assert stage.backup().name.startswith("auto-20261123T101504Z-")
-    assert by_notification(ending.records)[0]["outcome"] == "existing"
+    harness.invoke(event, request_id="one")
+    invocation = harness.invoke(event, request_id="one")
+    assert invocation.error_name == "InstanceNotFound"
+    assert harness.backup().name.startswith("auto-20261123T101504Z-")
+    assert by_notification(invocation.records)[0]["outcome"] == "existing"
 
 
 @pytest.mark.parametrize("message", ["", "no JSON", "[]", "null", '"text"', '{"colour": 1}'])
-def test_a_message_that_is_no_payload_is_refused(stage: Stage, message: str) -> None:
+def test_a_message_that_is_no_payload_is_refused(harness: Harness, message: str) -> None:
     """The error says what is wrong, and nothing reaches the service."""
-    ending = stage.deliver(sns(message))
-    assert ending.error_name == "InvalidRequest"
-    assert stage.emulator.calls == []
+    invocation = harness.invoke(sns(message))
+    assert invocation.error_name == "InvalidRequest"
+    assert harness.emulator.calls == []
 
 
 @pytest.mark.parametrize("missing", ["MessageId", "Timestamp", "Message"])
-def test_a_notification_without_its_parts_is_refused(stage: Stage, missing: str) -> None:
+def test_a_notification_without_its_parts_is_refused(harness: Harness, missing: str) -> None:
     """Without them there is no name that would be the same on the next delivery."""
     event = sns(PAYLOAD)
     del event["Records"][0]["Sns"][missing]
-    ending = stage.deliver(event)
-    assert ending.error_name == "InvalidRequest"
-    assert stage.emulator.calls == []
+    invocation = harness.invoke(event)
+    assert invocation.error_name == "InvalidRequest"
+    assert harness.emulator.calls == []
 
 
-def test_the_log_tells_the_notification(stage: Stage) -> None:
+def test_the_log_tells_the_notification(harness: Harness) -> None:
     """Trigger and `MessageId` stand in the line."""
-    ending = stage.deliver(sns(PAYLOAD))
-    assert ending.record["trigger"] == "sns"
-    assert ending.record["correlation_id"] == "notification-0"
+    invocation = harness.invoke(sns(PAYLOAD))
+    assert invocation.record["trigger"] == "sns"
+    assert invocation.record["correlation_id"] == "notification-0"
 
 
 def by_notification(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

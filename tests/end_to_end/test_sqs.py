@@ -13,7 +13,7 @@ import requests
 
 from tests.local_cloud.emulator import Fault
 from tests.local_cloud.events import PAYLOAD, bus_event, notification, sample, sqs
-from tests.local_cloud.harness import Stage
+from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import INSTANCE_ID
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ FIFO = "backup-requests.fifo"
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def harness() -> Iterator[Harness]:
     """The function beside a cloud of its own, whose backups are complete at once."""
-    with Stage() as stage:
-        stage.emulator.backup_seconds = 0
-        yield stage
+    with Harness() as harness:
+        harness.emulator.backup_seconds = 0
+        yield harness
 
 
 def failed(reply: Any) -> list[str]:
@@ -38,56 +38,56 @@ def failed(reply: Any) -> list[str]:
     return [one["itemIdentifier"] for one in reply["batchItemFailures"]]
 
 
-def test_a_batch_that_went_well_names_nobody(stage: Stage) -> None:
+def test_a_batch_that_went_well_names_nobody(harness: Harness) -> None:
     """Every message has its backup, and SQS may forget them all."""
-    ending = stage.deliver(sqs(PAYLOAD, PAYLOAD, PAYLOAD))
-    assert failed(ending.reply) == []
-    assert len(stage.emulator.backups) == 3
+    invocation = harness.invoke(sqs(PAYLOAD, PAYLOAD, PAYLOAD))
+    assert failed(invocation.reply) == []
+    assert len(harness.emulator.backups) == 3
 
 
-def test_only_what_failed_is_delivered_again(stage: Stage) -> None:
+def test_only_what_failed_is_delivered_again(harness: Harness) -> None:
     """Among good messages the bad ones are named, in the order of the batch."""
-    ending = stage.deliver(sqs(UNKNOWN, PAYLOAD, "not JSON", PAYLOAD, {"name": "a"}))
-    assert failed(ending.reply) == ["message-0", "message-2", "message-4"]
-    assert len(stage.emulator.backups) == 2
+    invocation = harness.invoke(sqs(UNKNOWN, PAYLOAD, "not JSON", PAYLOAD, {"name": "a"}))
+    assert failed(invocation.reply) == ["message-0", "message-2", "message-4"]
+    assert len(harness.emulator.backups) == 2
 
 
-def test_a_batch_that_failed_whole_is_a_list_too(stage: Stage) -> None:
+def test_a_batch_that_failed_whole_is_a_list_too(harness: Harness) -> None:
     """No exception, whose tracebacks would go to the log and the whole batch back."""
-    ending = stage.deliver(sqs(UNKNOWN, "", "[]", "null"))
-    assert failed(ending.reply) == ["message-0", "message-1", "message-2", "message-3"]
-    assert stage.emulator.backups == []
-    assert not any("exception" in record for record in ending.records)
+    invocation = harness.invoke(sqs(UNKNOWN, "", "[]", "null"))
+    assert failed(invocation.reply) == ["message-0", "message-1", "message-2", "message-3"]
+    assert harness.emulator.backups == []
+    assert not any("exception" in record for record in invocation.records)
 
 
-def test_a_single_message_that_failed_is_a_list_too(stage: Stage) -> None:
+def test_a_single_message_that_failed_is_a_list_too(harness: Harness) -> None:
     """With batches of one, every failure is the whole batch."""
-    assert failed(stage.deliver(sqs(UNKNOWN)).reply) == ["message-0"]
+    assert failed(harness.invoke(sqs(UNKNOWN)).reply) == ["message-0"]
 
 
-def test_every_message_has_its_own_log_line(stage: Stage) -> None:
+def test_every_message_has_its_own_log_line(harness: Harness) -> None:
     """The line of each carries its message ID, whatever way it ended."""
-    ending = stage.deliver(sqs(PAYLOAD, UNKNOWN, PAYLOAD))
-    lines = {record["correlation_id"]: record["message"] for record in ending.records}
+    invocation = harness.invoke(sqs(PAYLOAD, UNKNOWN, PAYLOAD))
+    lines = {record["correlation_id"]: record["message"] for record in invocation.records}
     assert lines == {
         "message-0": "backup accepted",
         "message-1": "backup failed",
         "message-2": "backup accepted",
     }
-    assert {record["trigger"] for record in ending.records} == {"sqs"}
+    assert {record["trigger"] for record in invocation.records} == {"sqs"}
 
 
-def test_a_message_delivered_again_makes_nothing_new(stage: Stage) -> None:
+def test_a_message_delivered_again_makes_nothing_new(harness: Harness) -> None:
     """The message's ID and its time of sending are its identity, whatever batch it comes in."""
-    first = stage.deliver(sqs(PAYLOAD, UNKNOWN, ids=["one", "two"]))
+    first = harness.invoke(sqs(PAYLOAD, UNKNOWN, ids=["one", "two"]))
     again = sqs(PAYLOAD, UNKNOWN, ids=["one", "two"])
     again["Records"].reverse()
-    second = stage.deliver(again)
+    second = harness.invoke(again)
     assert failed(first.reply) == failed(second.reply) == ["two"]
-    assert len(stage.emulator.backups) == 1
+    assert len(harness.emulator.backups) == 1
     accepted = [one for one in second.records if one["message"] == "backup accepted"]
     assert [record["outcome"] for record in accepted] == ["existing"]
-    assert stage.backup().name.startswith("auto-20261123T101504Z-")
+    assert harness.backup().name.startswith("auto-20261123T101504Z-")
 
 
 @pytest.mark.parametrize(
@@ -101,13 +101,13 @@ def test_a_message_delivered_again_makes_nothing_new(stage: Stage) -> None:
     ],
     ids=["payload", "SNS", "EventBridge", "Scheduled Event", "explicit name"],
 )
-def test_a_body_is_a_payload_or_wraps_one(stage: Stage, body: object, name: str) -> None:
+def test_a_body_is_a_payload_or_wraps_one(harness: Harness, body: object, name: str) -> None:
     """The payload is found in each wrapping; the log tells the queue's message all the same."""
-    ending = stage.deliver(sqs(body))
-    assert failed(ending.reply) == []
-    assert stage.backup().name.startswith(name)
-    assert ending.record["trigger"] == "sqs"
-    assert ending.record["correlation_id"] == "message-0"
+    invocation = harness.invoke(sqs(body))
+    assert failed(invocation.reply) == []
+    assert harness.backup().name.startswith(name)
+    assert invocation.record["trigger"] == "sqs"
+    assert invocation.record["correlation_id"] == "message-0"
 
 
 @pytest.mark.parametrize(
@@ -115,45 +115,45 @@ def test_a_body_is_a_payload_or_wraps_one(stage: Stage, body: object, name: str)
     [notification(PAYLOAD), bus_event(), sample("scheduled-event")],
     ids=["SNS", "EventBridge", "Scheduled Event"],
 )
-def test_a_wrapped_event_is_identified_by_its_own(stage: Stage, body: object) -> None:
+def test_a_wrapped_event_is_identified_by_its_own(harness: Harness, body: object) -> None:
     """Two messages around one event are one event."""
-    stage.deliver(sqs(body, ids=["one"]))
-    ending = stage.deliver(sqs(body, ids=["two"]))
-    assert ending.record["outcome"] == "existing"
-    assert len(stage.emulator.backups) == 1
+    harness.invoke(sqs(body, ids=["one"]))
+    invocation = harness.invoke(sqs(body, ids=["two"]))
+    assert invocation.record["outcome"] == "existing"
+    assert len(harness.emulator.backups) == 1
 
 
-def test_pipes_send_the_bare_list(stage: Stage) -> None:
+def test_pipes_send_the_bare_list(harness: Harness) -> None:
     """EventBridge Pipes leaves `Records` out, and reads the same answer."""
     records = sqs(PAYLOAD, UNKNOWN)["Records"]
-    assert failed(stage.deliver(records).reply) == ["message-1"]
-    again = stage.deliver({"Records": records[:1]})
+    assert failed(harness.invoke(records).reply) == ["message-1"]
+    again = harness.invoke({"Records": records[:1]})
     assert again.record["outcome"] == "existing"
 
 
-def test_a_fifo_group_stops_at_its_first_failure(stage: Stage) -> None:
+def test_a_fifo_group_stops_at_its_first_failure(harness: Harness) -> None:
     """What comes behind it in the group waits for it; other groups go on."""
     bodies = [PAYLOAD, UNKNOWN, PAYLOAD, PAYLOAD, PAYLOAD]
     groups = ["a", "a", "b", "a", "b"]
-    ending = stage.deliver(sqs(*bodies, queue=FIFO, groups=groups))
-    assert failed(ending.reply) == ["message-1", "message-3"]
-    tried = {record["correlation_id"] for record in ending.records}
+    invocation = harness.invoke(sqs(*bodies, queue=FIFO, groups=groups))
+    assert failed(invocation.reply) == ["message-1", "message-3"]
+    tried = {record["correlation_id"] for record in invocation.records}
     assert tried == {"message-0", "message-1", "message-2", "message-4"}
-    assert len(stage.emulator.backups) == 3
+    assert len(harness.emulator.backups) == 3
 
 
-def test_a_fifo_group_keeps_its_order(stage: Stage) -> None:
+def test_a_fifo_group_keeps_its_order(harness: Harness) -> None:
     """One message after the other, even where the first is slow."""
-    stage.emulator.faults.add(Fault(operation="CreateManualBackup", kind="slow", seconds=0.2))
+    harness.emulator.faults.add(Fault(operation="CreateManualBackup", kind="slow", seconds=0.2))
     bodies = [{**PAYLOAD, "name": f"number-{number}"} for number in range(3)]
-    stage.deliver(sqs(*bodies, queue=FIFO, groups=["a", "a", "a"]))
-    assert [one.name for one in stage.emulator.backups] == ["number-0", "number-1", "number-2"]
+    harness.invoke(sqs(*bodies, queue=FIFO, groups=["a", "a", "a"]))
+    assert [one.name for one in harness.emulator.backups] == ["number-0", "number-1", "number-2"]
 
 
-def test_a_group_of_a_standard_queue_stops_nobody(stage: Stage) -> None:
+def test_a_group_of_a_standard_queue_stops_nobody(harness: Harness) -> None:
     """A group ID is only a fairness hint there: each message stands for itself."""
-    ending = stage.deliver(sqs(UNKNOWN, PAYLOAD, groups=["a", "a"]))
-    assert failed(ending.reply) == ["message-0"]
+    invocation = harness.invoke(sqs(UNKNOWN, PAYLOAD, groups=["a", "a"]))
+    assert failed(invocation.reply) == ["message-0"]
 
 
 class Gate(ThreadingHTTPServer):
@@ -200,36 +200,39 @@ def gate(expected: int) -> Iterator[Gate]:
 
 def test_ten_messages_take_little_longer_than_one() -> None:
     """None waits for another: all ten requests are on their way before the first is answered."""
-    with gate(10) as way, Stage(GAUSSDB_ENDPOINT=f"http://127.0.0.1:{way.server_port}") as stage:
-        stage.emulator.backup_seconds = 0
-        way.leads_to = stage.emulator.gaussdb_endpoint
-        ending = stage.deliver(sqs(*[PAYLOAD] * 10))
+    with (
+        gate(10) as way,
+        Harness(GAUSSDB_ENDPOINT=f"http://127.0.0.1:{way.server_port}") as harness,
+    ):
+        harness.emulator.backup_seconds = 0
+        way.leads_to = harness.emulator.gaussdb_endpoint
+        invocation = harness.invoke(sqs(*[PAYLOAD] * 10))
         assert not way.barrier.broken
-        assert len(stage.emulator.calls_of("CreateManualBackup")) == 10
-        assert failed(ending.reply) == []
+        assert len(harness.emulator.calls_of("CreateManualBackup")) == 10
+        assert failed(invocation.reply) == []
 
 
-def test_ten_messages_share_one_log_in(stage: Stage) -> None:
+def test_ten_messages_share_one_log_in(harness: Harness) -> None:
     """They meet at the credentials, and one of them fetches the token for all."""
-    stage.deliver(sqs(*[PAYLOAD] * 10))
-    assert len(stage.emulator.calls_of("CreateToken")) == 1
-    assert len(stage.cloud.store.reads) == 1
-    assert len(stage.emulator.backups) == 10
+    harness.invoke(sqs(*[PAYLOAD] * 10))
+    assert len(harness.emulator.calls_of("CreateToken")) == 1
+    assert len(harness.cloud.secrets.reads) == 1
+    assert len(harness.emulator.backups) == 10
 
 
-def test_a_message_without_an_id_fails_the_batch(stage: Stage) -> None:
+def test_a_message_without_an_id_fails_the_batch(harness: Harness) -> None:
     """Its failure could not be named, and SQS would take a partial answer for success."""
     batch = sqs(PAYLOAD, PAYLOAD)
     del batch["Records"][1]["messageId"]
-    ending = stage.deliver(batch)
-    assert ending.error_name == "InvalidRequest"
-    assert ending.calls == []
+    invocation = harness.invoke(batch)
+    assert invocation.error_name == "InvalidRequest"
+    assert invocation.calls == []
 
 
-def test_metrics_count_every_message(stage: Stage) -> None:
+def test_metrics_count_every_message(harness: Harness) -> None:
     """Three of a batch are three, in one blob of the invocation."""
-    ending = stage.deliver(sqs(PAYLOAD, UNKNOWN, PAYLOAD))
-    [blob] = ending.metrics
+    invocation = harness.invoke(sqs(PAYLOAD, UNKNOWN, PAYLOAD))
+    [blob] = invocation.metrics
     assert blob["BackupAccepted"] == [1, 1]
     assert blob["BackupFailed"] == [1]
     assert len(blob["ApiLatency"]) == 3

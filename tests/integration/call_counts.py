@@ -8,7 +8,7 @@ from tests.local_cloud import events
 from tests.local_cloud.local_cloud import CREDENTIALS_SECRETS, INSTANCE_ID, USER
 
 if TYPE_CHECKING:
-    from tests.local_cloud.harness import Ending, Stage
+    from tests.local_cloud.harness import Harness, Invocation
 
 PASSWORD: Final = CREDENTIALS_SECRETS["password"]
 KEYS: Final = CREDENTIALS_SECRETS["aksk"]
@@ -19,8 +19,8 @@ QUARTER: Final = 15 * 60.0
 class Effort:
     """What passes between the function and the secret store and IAM, from one look to the next."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
         self._seen = self._sums()
 
     def since(self) -> dict[str, int]:
@@ -29,8 +29,8 @@ class Effort:
         return {name: self._seen[name] - before[name] for name in before}
 
     def _sums(self) -> dict[str, int]:
-        iam = self._stage.emulator.iam
-        return effort(len(self._stage.cloud.store.reads), iam.log_ins, iam.refused_log_ins)
+        iam = self._harness.emulator.iam
+        return effort(len(self._harness.cloud.secrets.reads), iam.log_ins, iam.refused_log_ins)
 
 
 def effort(reads: int = 0, log_ins: int = 0, refused: int = 0) -> dict[str, int]:
@@ -43,18 +43,18 @@ def payload(**fields: Any) -> dict[str, Any]:
     return {"instance_id": INSTANCE_ID, "idempotency_key": "one", **fields}
 
 
-def ten_messages(stage: Stage) -> dict[str, Any]:
+def ten_messages(harness: Harness) -> dict[str, Any]:
     """A batch for ten instances, which are there."""
-    return events.sqs(*({"instance_id": stage.emulator.add_instance().id} for _ in range(10)))
+    return events.sqs(*({"instance_id": harness.emulator.add_instance().id} for _ in range(10)))
 
 
-def errors(ending: Ending) -> list[str]:
+def errors(invocation: Invocation) -> list[str]:
     """The names of the errors in a log, sorted."""
-    return sorted(record["error"] for record in ending.records if "error" in record)
+    return sorted(record["error"] for record in invocation.records if "error" in record)
 
 
-def is_locked(stage: Stage) -> bool:
+def is_locked(harness: Harness) -> bool:
     """Whether the account of the function's user is locked."""
-    user = stage.emulator.iam.find_user(USER["username"], USER["domain_name"])
+    user = harness.emulator.iam.find_user(USER["username"], USER["domain_name"])
     assert user is not None
-    return user.locked_until is not None and stage.emulator.clock.now() < user.locked_until
+    return user.locked_until is not None and harness.emulator.clock.now() < user.locked_until

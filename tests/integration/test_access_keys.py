@@ -16,7 +16,7 @@ from tests.integration.call_counts import (
     payload,
     ten_messages,
 )
-from tests.local_cloud.harness import Stage
+from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import ACCESS_KEY, CREDENTIALS_SECRETS, USER
 
 if TYPE_CHECKING:
@@ -29,123 +29,123 @@ KINDS: Final[tuple[Credentials, ...]] = ("password", "aksk")
 
 
 @pytest.fixture
-def signing_stage() -> Iterator[Stage]:
+def signing_harness() -> Iterator[Harness]:
     """The function with an access key."""
-    with Stage("aksk") as signing_stage:
-        yield signing_stage
+    with Harness("aksk") as signing_harness:
+        yield signing_harness
 
 
 class TestKeyPair:
     """An access key needs no log-in; a refused call is repeated only with another secret."""
 
-    def test_a_backup_costs_one_read_and_one_call(self, signing_stage: Stage) -> None:
+    def test_a_backup_costs_one_read_and_one_call(self, signing_harness: Harness) -> None:
         """And a second one only the call."""
-        spent = Effort(signing_stage)
-        assert signing_stage.deliver(CHECK).error is None
+        spent = Effort(signing_harness)
+        assert signing_harness.invoke(CHECK).error is None
         assert spent.since() == effort(reads=1)
-        ending = signing_stage.deliver(payload(description="für alle: 日本 \u2028"))
-        assert ending.reply["outcome"] == "created"
-        assert ending.reply["backup"]["description"] == "für alle: 日本 \u2028"
-        assert len(ending.calls) == 1
+        invocation = signing_harness.invoke(payload(description="für alle: 日本 \u2028"))
+        assert invocation.reply["outcome"] == "created"
+        assert invocation.reply["backup"]["description"] == "für alle: 日本 \u2028"
+        assert len(invocation.calls) == 1
         assert spent.since() == effort()
 
-    def test_a_refused_one_is_not_tried_again(self, signing_stage: Stage) -> None:
+    def test_a_refused_one_is_not_tried_again(self, signing_harness: Harness) -> None:
         """The secret is the same, so the answer would be."""
-        signing_stage.cloud.store.rotate(KEYS, WRONG_KEYS)
-        spent = Effort(signing_stage)
+        signing_harness.cloud.secrets.rotate(KEYS, WRONG_KEYS)
+        spent = Effort(signing_harness)
         for _ in range(3):
-            ending = signing_stage.deliver(payload())
-            assert ending.error_name == "CredentialsRejected"
-            assert len(ending.calls) == 1
+            invocation = signing_harness.invoke(payload())
+            assert invocation.error_name == "CredentialsRejected"
+            assert len(invocation.calls) == 1
             assert spent.since() == effort(reads=1)
 
-    def test_a_warm_one_reads_the_secret_afresh(self, signing_stage: Stage) -> None:
+    def test_a_warm_one_reads_the_secret_afresh(self, signing_harness: Harness) -> None:
         """It may have changed since; here it has not."""
-        signing_stage.deliver(CHECK)
-        signing_stage.emulator.iam.remove_access_key(ACCESS_KEY["access_key"])
-        spent = Effort(signing_stage)
+        signing_harness.invoke(CHECK)
+        signing_harness.emulator.iam.remove_access_key(ACCESS_KEY["access_key"])
+        spent = Effort(signing_harness)
         spent.since()
-        ending = signing_stage.deliver(payload())
-        assert ending.error_name == "CredentialsRejected"
-        assert len(ending.calls) == 1
+        invocation = signing_harness.invoke(payload())
+        assert invocation.error_name == "CredentialsRejected"
+        assert len(invocation.calls) == 1
         assert spent.since() == effort(reads=1)
 
-    def test_a_new_key_is_picked_up(self, signing_stage: Stage) -> None:
+    def test_a_new_key_is_picked_up(self, signing_harness: Harness) -> None:
         """One refusal, one read, one repetition."""
-        signing_stage.deliver(CHECK)
-        iam = signing_stage.emulator.iam
+        signing_harness.invoke(CHECK)
+        iam = signing_harness.emulator.iam
         iam.remove_access_key(ACCESS_KEY["access_key"])
         iam.add_access_key("NOTAREALACCESSKEY002", "not-a-real-secret-key-2")
-        signing_stage.cloud.store.rotate(
+        signing_harness.cloud.secrets.rotate(
             KEYS,
             {"access_key": "NOTAREALACCESSKEY002", "secret_key": "not-a-real-secret-key-2"},
         )
-        spent = Effort(signing_stage)
+        spent = Effort(signing_harness)
         spent.since()
-        ending = signing_stage.deliver(payload())
-        assert ending.reply["outcome"] == "created"
-        assert [call.status for call in ending.calls] == [401, 202]
+        invocation = signing_harness.invoke(payload())
+        assert invocation.reply["outcome"] == "created"
+        assert [call.status for call in invocation.calls] == [401, 202]
         assert spent.since() == effort(reads=1)
 
-    def test_a_new_key_that_is_wrong_too_ends_it(self, signing_stage: Stage) -> None:
+    def test_a_new_key_that_is_wrong_too_ends_it(self, signing_harness: Harness) -> None:
         """Two calls, and no third."""
-        signing_stage.deliver(CHECK)
-        signing_stage.emulator.iam.remove_access_key(ACCESS_KEY["access_key"])
-        signing_stage.cloud.store.rotate(KEYS, WRONG_KEYS)
-        ending = signing_stage.deliver(payload())
-        assert ending.error_name == "CredentialsRejected"
-        assert len(ending.calls) == 2
+        signing_harness.invoke(CHECK)
+        signing_harness.emulator.iam.remove_access_key(ACCESS_KEY["access_key"])
+        signing_harness.cloud.secrets.rotate(KEYS, WRONG_KEYS)
+        invocation = signing_harness.invoke(payload())
+        assert invocation.error_name == "CredentialsRejected"
+        assert len(invocation.calls) == 2
 
-    def test_the_refusal_names_no_key(self, signing_stage: Stage) -> None:
+    def test_the_refusal_names_no_key(self, signing_harness: Harness) -> None:
         """The gateway's own words do, and show what was signed."""
-        signing_stage.cloud.store.rotate(KEYS, WRONG_KEYS)
-        line = signing_stage.deliver(payload()).record
+        signing_harness.cloud.secrets.rotate(KEYS, WRONG_KEYS)
+        line = signing_harness.invoke(payload()).record
         assert line["error_code"] == "APIGW.0301"
         assert "[redacted]" in line["error_msg"]
         assert ACCESS_KEY["access_key"] not in str(line)
 
-    def test_a_secret_may_change_its_kind(self, signing_stage: Stage) -> None:
+    def test_a_secret_may_change_its_kind(self, signing_harness: Harness) -> None:
         """From a key to a password, in the middle of an environment's life."""
-        signing_stage.deliver(CHECK)
-        signing_stage.emulator.iam.remove_access_key(ACCESS_KEY["access_key"])
-        signing_stage.cloud.store.rotate(KEYS, USER)
-        spent = Effort(signing_stage)
+        signing_harness.invoke(CHECK)
+        signing_harness.emulator.iam.remove_access_key(ACCESS_KEY["access_key"])
+        signing_harness.cloud.secrets.rotate(KEYS, USER)
+        spent = Effort(signing_harness)
         spent.since()
-        assert signing_stage.deliver(payload()).reply["outcome"] == "created"
+        assert signing_harness.invoke(payload()).reply["outcome"] == "created"
         assert spent.since() == effort(reads=1, log_ins=1)
 
     @pytest.mark.parametrize(("minutes", "accepted"), [(-14, True), (14, True), (-16, False)])
     def test_a_signature_lives_for_a_quarter_of_an_hour(
-        self, signing_stage: Stage, minutes: int, *, accepted: bool
+        self, signing_harness: Harness, minutes: int, *, accepted: bool
     ) -> None:
         """A clock that is further off makes every signature a wrong one."""
-        signing_stage.time.wrong_by = minutes * 60
-        ending = signing_stage.deliver(payload())
-        assert (ending.error_name is None) is accepted
+        signing_harness.time.clock_offset = minutes * 60
+        invocation = signing_harness.invoke(payload())
+        assert (invocation.error_name is None) is accepted
         if not accepted:
-            assert "signature expired" in ending.record["error_msg"]
+            assert "signature expired" in invocation.record["error_msg"]
 
-    def test_a_batch_goes_side_by_side(self, signing_stage: Stage) -> None:
+    def test_a_batch_goes_side_by_side(self, signing_harness: Harness) -> None:
         """One read for ten messages."""
-        batch = ten_messages(signing_stage)
-        spent = Effort(signing_stage)
-        assert signing_stage.deliver(batch).reply == {"batchItemFailures": []}
+        batch = ten_messages(signing_harness)
+        spent = Effort(signing_harness)
+        assert signing_harness.invoke(batch).reply == {"batchItemFailures": []}
         assert spent.since() == effort(reads=1)
 
-    def test_a_batch_picks_up_a_new_key_once(self, signing_stage: Stage) -> None:
+    def test_a_batch_picks_up_a_new_key_once(self, signing_harness: Harness) -> None:
         """Ten messages find the key gone; one reads, and all go on."""
-        batch = ten_messages(signing_stage)
-        signing_stage.deliver(CHECK)
-        iam = signing_stage.emulator.iam
+        batch = ten_messages(signing_harness)
+        signing_harness.invoke(CHECK)
+        iam = signing_harness.emulator.iam
         iam.remove_access_key(ACCESS_KEY["access_key"])
         iam.add_access_key("NOTAREALACCESSKEY002", "not-a-real-secret-key-2")
-        signing_stage.cloud.store.rotate(
+        signing_harness.cloud.secrets.rotate(
             KEYS,
             {"access_key": "NOTAREALACCESSKEY002", "secret_key": "not-a-real-secret-key-2"},
         )
-        spent = Effort(signing_stage)
+        spent = Effort(signing_harness)
         spent.since()
-        assert signing_stage.deliver(batch).reply == {"batchItemFailures": []}
+        assert signing_harness.invoke(batch).reply == {"batchItemFailures": []}
         assert spent.since() == effort(reads=1)
 
 
@@ -159,41 +159,43 @@ TEMPORARY: Final = {
 class TestTemporaryKeys:
     """Keys that are known only together with their security token, until they expire."""
 
-    def put(self, stage: Stage, secret: dict[str, str], lifetime: timedelta | None = None) -> None:
+    def put(
+        self, harness: Harness, secret: dict[str, str], lifetime: timedelta | None = None
+    ) -> None:
         """Makes the key known to the cloud, and a secret known to the function."""
-        end = stage.emulator.clock.now() + lifetime if lifetime else None
-        stage.emulator.iam.add_access_key(
+        end = harness.emulator.clock.now() + lifetime if lifetime else None
+        harness.emulator.iam.add_access_key(
             secret["access_key"],
             secret["secret_key"],
             TEMPORARY["security_token"],
             expires_at=end,
         )
-        stage.cloud.store.rotate(KEYS, secret)
+        harness.cloud.secrets.rotate(KEYS, secret)
 
-    def test_they_work(self, signing_stage: Stage) -> None:
+    def test_they_work(self, signing_harness: Harness) -> None:
         """With the token in its header."""
-        self.put(signing_stage, TEMPORARY)
-        assert signing_stage.deliver(payload()).reply["outcome"] == "created"
+        self.put(signing_harness, TEMPORARY)
+        assert signing_harness.invoke(payload()).reply["outcome"] == "created"
 
-    def test_without_their_token_they_are_unknown(self, signing_stage: Stage) -> None:
+    def test_without_their_token_they_are_unknown(self, signing_harness: Harness) -> None:
         """The gateway says that there is no such key, and we say nothing of its name."""
-        self.put(signing_stage, {k: v for k, v in TEMPORARY.items() if k != "security_token"})
-        ending = signing_stage.deliver(payload())
-        assert ending.error_name == "CredentialsRejected"
-        assert ending.record["error_msg"].endswith("ak [redacted] not exist")
+        self.put(signing_harness, {k: v for k, v in TEMPORARY.items() if k != "security_token"})
+        invocation = signing_harness.invoke(payload())
+        assert invocation.error_name == "CredentialsRejected"
+        assert invocation.record["error_msg"].endswith("ak [redacted] not exist")
 
-    def test_when_they_expire_the_next_ones_are_picked_up(self, signing_stage: Stage) -> None:
+    def test_when_they_expire_the_next_ones_are_picked_up(self, signing_harness: Harness) -> None:
         """Whoever rotates them writes them into the secret."""
-        self.put(signing_stage, TEMPORARY, timedelta(minutes=15))
-        assert signing_stage.deliver(CHECK).error is None
-        signing_stage.time.pass_by(QUARTER + 1)
-        assert signing_stage.deliver(payload()).error_name == "CredentialsRejected"
+        self.put(signing_harness, TEMPORARY, timedelta(minutes=15))
+        assert signing_harness.invoke(CHECK).error is None
+        signing_harness.time.advance(QUARTER + 1)
+        assert signing_harness.invoke(payload()).error_name == "CredentialsRejected"
         self.put(
-            signing_stage,
+            signing_harness,
             {**TEMPORARY, "access_key": "NOTAREALTEMPORARY002"},
             timedelta(minutes=15),
         )
-        assert signing_stage.deliver(payload()).reply["outcome"] == "created"
+        assert signing_harness.invoke(payload()).reply["outcome"] == "created"
 
 
 OTHER_PROJECT: Final = "0483b6b16e954cb88930a360d2c4e663"
@@ -220,40 +222,40 @@ class TestProject:
         """In the environment, in the secret, or in both; nowhere is not enough."""
         kind, value = secret
         variables = {} if in_environment else {"PROJECT_ID": ""}
-        with Stage(kind, **variables) as stage:
+        with Harness(kind, **variables) as harness:
             if in_secret:
-                value["project_id"] = stage.emulator.project_id
-            stage.cloud.store.rotate(CREDENTIALS_SECRETS[kind], value)
-            ending = stage.deliver(payload())
+                value["project_id"] = harness.emulator.project_id
+            harness.cloud.secrets.rotate(CREDENTIALS_SECRETS[kind], value)
+            invocation = harness.invoke(payload())
             if in_environment or in_secret:
-                assert ending.reply["outcome"] == "created"
-                assert stage.emulator.project_id in ending.calls[0].path
+                assert invocation.reply["outcome"] == "created"
+                assert harness.emulator.project_id in invocation.calls[0].path
             else:
-                assert ending.error_name == "SecretUnavailable"
-                assert "PROJECT_ID" in str(ending.error)
-                assert ending.calls == []
+                assert invocation.error_name == "SecretUnavailable"
+                assert "PROJECT_ID" in str(invocation.error)
+                assert invocation.calls == []
 
     def test_two_that_differ_are_refused(self, secret: tuple[Credentials, dict[str, str]]) -> None:
         """Before anybody is asked, and without a log-in to the wrong project."""
         kind, value = secret
-        with Stage(kind) as stage:
+        with Harness(kind) as harness:
             value["project_id"] = OTHER_PROJECT
-            stage.cloud.store.rotate(CREDENTIALS_SECRETS[kind], value)
-            spent = Effort(stage)
-            ending = stage.deliver(payload())
-            assert ending.error_name == "SecretUnavailable"
-            assert "project_id" in str(ending.error)
-            assert (ending.calls, spent.since()) == ([], effort(reads=1))
+            harness.cloud.secrets.rotate(CREDENTIALS_SECRETS[kind], value)
+            spent = Effort(harness)
+            invocation = harness.invoke(payload())
+            assert invocation.error_name == "SecretUnavailable"
+            assert "project_id" in str(invocation.error)
+            assert (invocation.calls, spent.since()) == ([], effort(reads=1))
 
     def test_a_secret_that_is_put_right_is_read_again(
         self, secret: tuple[Credentials, dict[str, str]]
     ) -> None:
         """An unusable secret is not kept."""
         kind, value = secret
-        with Stage(kind) as stage:
-            stage.cloud.store.rotate(
+        with Harness(kind) as harness:
+            harness.cloud.secrets.rotate(
                 CREDENTIALS_SECRETS[kind], {**value, "project_id": OTHER_PROJECT}
             )
-            assert stage.deliver(payload()).error_name == "SecretUnavailable"
-            stage.cloud.store.rotate(CREDENTIALS_SECRETS[kind], value)
-            assert stage.deliver(payload()).reply["outcome"] == "created"
+            assert harness.invoke(payload()).error_name == "SecretUnavailable"
+            harness.cloud.secrets.rotate(CREDENTIALS_SECRETS[kind], value)
+            assert harness.invoke(payload()).reply["outcome"] == "created"

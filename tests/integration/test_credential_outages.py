@@ -8,9 +8,9 @@ import pytest
 
 from tests.integration.call_counts import CHECK, PASSWORD, errors, payload, ten_messages
 from tests.local_cloud.emulator import Fault
-from tests.local_cloud.harness import Stage
+from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import ACCESS_KEY, USER
-from tests.local_cloud.secrets_extension import SecretStore
+from tests.local_cloud.secrets_extension import SecretsExtension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,25 +23,25 @@ KINDS: Final[tuple[Credentials, ...]] = ("password", "aksk")
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def harness() -> Iterator[Harness]:
     """The function with a password."""
-    with Stage("password") as stage:
-        yield stage
+    with Harness("password") as harness:
+        yield harness
 
 
 def test_a_password_needs_iam() -> None:
     """The variable that is missing is named."""
-    with Stage("password", IAM_ENDPOINT="") as stage:
-        ending = stage.deliver(payload())
-        assert ending.error_name == "SecretUnavailable"
-        assert "IAM_ENDPOINT" in str(ending.error)
-        assert ending.calls == []
+    with Harness("password", IAM_ENDPOINT="") as harness:
+        invocation = harness.invoke(payload())
+        assert invocation.error_name == "SecretUnavailable"
+        assert "IAM_ENDPOINT" in str(invocation.error)
+        assert invocation.calls == []
 
 
 def test_a_key_pair_does_not() -> None:
     """Nobody logs in."""
-    with Stage("aksk", IAM_ENDPOINT="") as stage:
-        assert stage.deliver(payload()).reply["outcome"] == "created"
+    with Harness("aksk", IAM_ENDPOINT="") as harness:
+        assert harness.invoke(payload()).reply["outcome"] == "created"
 
 
 def log_in_fault(**how: Any) -> Fault:
@@ -86,141 +86,141 @@ class TestIamOutOfOrder:
     """Whatever is wrong with IAM is never taken for a wrong password."""
 
     @pytest.mark.parametrize("fault", BROKEN_TOKENS)
-    def test_an_unreadable_token_is_none(self, stage: Stage, fault: Fault) -> None:
+    def test_an_unreadable_token_is_none(self, harness: Harness, fault: Fault) -> None:
         """The next invocation tries again; nothing was asked of the database service."""
-        stage.emulator.faults.add(fault)
-        ending = stage.deliver(CHECK, seconds=5)
-        assert ending.error_name == "ServiceUnavailable"
-        assert ending.calls == []
-        assert stage.deliver(CHECK).error is None
+        harness.emulator.faults.add(fault)
+        invocation = harness.invoke(CHECK, seconds=5)
+        assert invocation.error_name == "ServiceUnavailable"
+        assert invocation.calls == []
+        assert harness.invoke(CHECK).error is None
 
     @pytest.mark.parametrize("status", [500, 502, 503, 504])
-    def test_it_may_be_down(self, stage: Stage, status: int) -> None:
+    def test_it_may_be_down(self, harness: Harness, status: int) -> None:
         """For so long that no time is left."""
-        stage.emulator.faults.script([log_in_fault(status=status, times=1000)])
-        ending = stage.deliver(CHECK, seconds=20)
-        assert ending.error_name == "ServiceUnavailable"
-        assert ending.record["http_status"] == status
-        assert ending.calls == []
+        harness.emulator.faults.script([log_in_fault(status=status, times=1000)])
+        invocation = harness.invoke(CHECK, seconds=20)
+        assert invocation.error_name == "ServiceUnavailable"
+        assert invocation.record["http_status"] == status
+        assert invocation.calls == []
 
     @pytest.mark.parametrize("kind", ["status", "html", "close", "hang"])
-    def test_when_it_is_back_so_are_we(self, stage: Stage, kind: Kind) -> None:
+    def test_when_it_is_back_so_are_we(self, harness: Harness, kind: Kind) -> None:
         """An invocation that met it out of order does not spoil the next one, a minute later."""
-        stage.emulator.faults.script([log_in_fault(kind=kind, seconds=0.1)] * 100)
-        assert stage.deliver(payload(), seconds=20).error_name == "ServiceUnavailable"
-        stage.emulator.faults.clear()
-        stage.time.pass_by(60)
-        assert stage.deliver(payload(), seconds=20).reply["outcome"] == "created"
+        harness.emulator.faults.script([log_in_fault(kind=kind, seconds=0.1)] * 100)
+        assert harness.invoke(payload(), seconds=20).error_name == "ServiceUnavailable"
+        harness.emulator.faults.clear()
+        harness.time.advance(60)
+        assert harness.invoke(payload(), seconds=20).reply["outcome"] == "created"
 
-    def test_nobody_may_answer(self, stage: Stage) -> None:
+    def test_nobody_may_answer(self, harness: Harness) -> None:
         """A refused connection is tried again while there is time, and then told."""
-        with stage.emulator.refusing_connections("iam"):
-            ending = stage.deliver(CHECK)
-        assert ending.error_name == "ServiceUnavailable"
-        assert stage.deliver(CHECK).error is None
+        with harness.emulator.refusing_connections("iam"):
+            invocation = harness.invoke(CHECK)
+        assert invocation.error_name == "ServiceUnavailable"
+        assert harness.invoke(CHECK).error is None
 
-    def test_a_refused_connection_is_waited_out(self, stage: Stage) -> None:
+    def test_a_refused_connection_is_waited_out(self, harness: Harness) -> None:
         """Nothing was sent, so nothing can count as a wrong log-in."""
-        iam = stage.emulator.refusing_connections("iam")
+        iam = harness.emulator.refusing_connections("iam")
         iam.__enter__()
-        stage.time.meanwhile = [lambda: iam.__exit__(None, None, None)]
-        ending = stage.deliver(CHECK)
-        assert ending.error is None
-        assert len(ending.pauses) == 1
+        harness.time.during_pauses = [lambda: iam.__exit__(None, None, None)]
+        invocation = harness.invoke(CHECK)
+        assert invocation.error is None
+        assert len(invocation.pauses) == 1
 
-    def test_it_may_ask_for_patience(self, stage: Stage) -> None:
+    def test_it_may_ask_for_patience(self, harness: Harness) -> None:
         """`Retry-After` is obeyed where it fits."""
-        stage.emulator.faults.add(log_in_fault(status=429, retry_after=3))
-        ending = stage.deliver(CHECK)
-        assert ending.error is None
-        assert ending.pauses[0] >= 3
+        harness.emulator.faults.add(log_in_fault(status=429, retry_after=3))
+        invocation = harness.invoke(CHECK)
+        assert invocation.error is None
+        assert invocation.pauses[0] >= 3
 
-    def test_its_patience_may_be_too_long(self, stage: Stage) -> None:
+    def test_its_patience_may_be_too_long(self, harness: Harness) -> None:
         """Then it is told at once, with the wait."""
-        stage.emulator.faults.add(log_in_fault(status=429, retry_after=120))
-        ending = stage.deliver(CHECK)
-        assert ending.error_name == "Throttled"
-        assert ending.error is not None
-        assert ending.error.retry_after == 120
-        assert ending.pauses == []
+        harness.emulator.faults.add(log_in_fault(status=429, retry_after=120))
+        invocation = harness.invoke(CHECK)
+        assert invocation.error_name == "Throttled"
+        assert invocation.error is not None
+        assert invocation.error.retry_after == 120
+        assert invocation.pauses == []
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404])
-    def test_a_refusal_is_one(self, stage: Stage, status: int) -> None:
+    def test_a_refusal_is_one(self, harness: Harness, status: int) -> None:
         """User, password, domain or project: any 4xx stands until the secret changes."""
-        stage.emulator.faults.script([log_in_fault(status=status)])
-        assert stage.deliver(CHECK).error_name == "CredentialsRejected"
-        assert stage.deliver(CHECK).error_name == "CredentialsRejected"
-        stage.cloud.store.rotate(PASSWORD, USER)
-        assert stage.deliver(CHECK).error is None
+        harness.emulator.faults.script([log_in_fault(status=status)])
+        assert harness.invoke(CHECK).error_name == "CredentialsRejected"
+        assert harness.invoke(CHECK).error_name == "CredentialsRejected"
+        harness.cloud.secrets.rotate(PASSWORD, USER)
+        assert harness.invoke(CHECK).error is None
 
     def test_a_project_that_is_not_there_is_refused(self) -> None:
         """IAM gives no token for it."""
-        with Stage("password", PROJECT_ID=OTHER_PROJECT) as stage:
-            ending = stage.deliver(CHECK)
-            assert ending.error_name == "CredentialsRejected"
-            assert ending.calls == []
+        with Harness("password", PROJECT_ID=OTHER_PROJECT) as harness:
+            invocation = harness.invoke(CHECK)
+            assert invocation.error_name == "CredentialsRejected"
+            assert invocation.calls == []
 
 
 class TestSecretOutOfOrder:
     """Whatever is wrong with the secret is told by name, and the next invocation looks again."""
 
     @pytest.mark.parametrize("value", [{}, {"access_key": "a"}, "[]", "not JSON", b"\x00"])
-    def test_an_unusable_secret(self, stage: Stage, value: Any) -> None:
+    def test_an_unusable_secret(self, harness: Harness, value: Any) -> None:
         """Nobody is asked with half of the credentials."""
-        stage.cloud.store.rotate(PASSWORD, value)
-        ending = stage.deliver(payload())
-        assert ending.error_name == "SecretUnavailable"
-        assert str(ending.error).startswith("CREDENTIALS_SECRET_ID: ")
-        assert ending.calls == []
-        stage.cloud.store.rotate(PASSWORD, USER)
-        assert stage.deliver(payload()).reply["outcome"] == "created"
+        harness.cloud.secrets.rotate(PASSWORD, value)
+        invocation = harness.invoke(payload())
+        assert invocation.error_name == "SecretUnavailable"
+        assert str(invocation.error).startswith("CREDENTIALS_SECRET_ID: ")
+        assert invocation.calls == []
+        harness.cloud.secrets.rotate(PASSWORD, USER)
+        assert harness.invoke(payload()).reply["outcome"] == "created"
 
-    def test_a_missing_layer(self, stage: Stage) -> None:
+    def test_a_missing_layer(self, harness: Harness) -> None:
         """Told with its likely cause, within the time of the invocation."""
-        with stage.cloud.store.absent():
-            ending = stage.deliver(payload())
-        assert ending.error_name == "SecretUnavailable"
-        assert "layer" in str(ending.error)
-        assert sum(ending.pauses) <= 10
+        with harness.cloud.secrets.unreachable():
+            invocation = harness.invoke(payload())
+        assert invocation.error_name == "SecretUnavailable"
+        assert "layer" in str(invocation.error)
+        assert sum(invocation.pauses) <= 10
 
-    def test_a_missing_layer_costs_a_batch_no_more(self, stage: Stage) -> None:
+    def test_a_missing_layer_costs_a_batch_no_more(self, harness: Harness) -> None:
         """Ten messages wait together, not one behind the other."""
-        batch = ten_messages(stage)
-        with stage.cloud.store.absent():
-            ending = stage.deliver(batch, seconds=300)
-        assert errors(ending) == ["SecretUnavailable"] * 10
-        assert sum(ending.pauses) <= 10
+        batch = ten_messages(harness)
+        with harness.cloud.secrets.unreachable():
+            invocation = harness.invoke(batch, seconds=300)
+        assert errors(invocation) == ["SecretUnavailable"] * 10
+        assert sum(invocation.pauses) <= 10
 
-    def test_a_token_outlives_the_secret_store(self, stage: Stage) -> None:
+    def test_a_token_outlives_the_secret_store(self, harness: Harness) -> None:
         """What is in hand is used, whatever becomes of the store."""
-        stage.deliver(CHECK)
-        with stage.cloud.store.absent():
-            assert stage.deliver(payload()).reply["outcome"] == "created"
+        harness.invoke(CHECK)
+        with harness.cloud.secrets.unreachable():
+            assert harness.invoke(payload()).reply["outcome"] == "created"
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_a_dead_one_does_not(self, kind: Credentials) -> None:
         """The refusal of the cloud leads to the store, and the store's failure is told."""
-        with Stage(kind) as stage:
-            stage.deliver(CHECK)
-            stage.emulator.iam.revoke_tokens()
-            stage.emulator.iam.remove_access_key(ACCESS_KEY["access_key"])
-            stage.cloud.store.answer_next(400, "an unexpected error occurred", times=100)
-            ending = stage.deliver(payload())
-            assert ending.error_name == "SecretUnavailable"
-            assert len(ending.calls) == 1
+        with Harness(kind) as harness:
+            harness.invoke(CHECK)
+            harness.emulator.iam.revoke_tokens()
+            harness.emulator.iam.remove_access_key(ACCESS_KEY["access_key"])
+            harness.cloud.secrets.respond_next(400, "an unexpected error occurred", times=100)
+            invocation = harness.invoke(payload())
+            assert invocation.error_name == "SecretUnavailable"
+            assert len(invocation.calls) == 1
 
 
 def test_a_cache_in_the_extension_would_hide_a_rotation() -> None:
     """A deployment that forgets `SECRETS_MANAGER_TTL: 0` is caught here: its secret stays stale."""
-    with Stage("password") as stage, SecretStore(ttl=None) as cached:
+    with Harness("password") as harness, SecretsExtension(ttl=None) as cached:
         cached.put(PASSWORD, USER)
-        stage.cloud.store.rotate(PASSWORD, USER)
-        with Stage("password", **cached.environment()) as forgetful:
-            forgetful.deliver(CHECK)
-            for one, store in ((stage, stage.cloud.store), (forgetful, cached)):
-                one.deliver(CHECK)
+        harness.cloud.secrets.rotate(PASSWORD, USER)
+        with Harness("password", **cached.environment()) as forgetful:
+            forgetful.invoke(CHECK)
+            for one, store in ((harness, harness.cloud.secrets), (forgetful, cached)):
+                one.invoke(CHECK)
                 one.emulator.iam.change_password(USER["username"], "not-a-real-password-2")
                 store.rotate(PASSWORD, {**USER, "password": "not-a-real-password-2"})
-            assert stage.deliver(payload()).reply["outcome"] == "created"
-            assert forgetful.deliver(payload()).error_name == "CredentialsRejected"
+            assert harness.invoke(payload()).reply["outcome"] == "created"
+            assert forgetful.invoke(payload()).error_name == "CredentialsRejected"
             assert forgetful.emulator.iam.refused_log_ins == 1

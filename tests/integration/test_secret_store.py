@@ -12,10 +12,9 @@ from gaussdb_backup.clock import Deadline
 from gaussdb_backup.credentials.secret_store import Secret, SecretStore
 from gaussdb_backup.errors import SecretUnavailable
 from gaussdb_backup.http_client.transport import Transport
-from tests.local_cloud import secrets_extension
 from tests.local_cloud.emulator.clock import ServerClock
-from tests.local_cloud.harness import Time
-from tests.local_cloud.secrets_extension import NOT_READY, UNEXPECTED
+from tests.local_cloud.harness import SimulatedTime
+from tests.local_cloud.secrets_extension import NOT_READY, UNEXPECTED, SecretsExtension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +26,9 @@ PLENTY = 300.0
 
 
 @pytest.fixture
-def extension() -> Iterator[secrets_extension.SecretStore]:
+def extension() -> Iterator[SecretsExtension]:
     """The extension as the template sets it, without a cache, and a secret behind it."""
-    with secrets_extension.SecretStore(ttl=0) as running:
+    with SecretsExtension(ttl=0) as running:
         running.put(NAME, VALUE)
         yield running
 
@@ -37,8 +36,8 @@ def extension() -> Iterator[secrets_extension.SecretStore]:
 class Reader:
     """Our client, by whose clock nobody waits."""
 
-    def __init__(self, extension: secrets_extension.SecretStore) -> None:
-        self.time = Time(ServerClock())
+    def __init__(self, extension: SecretsExtension) -> None:
+        self.time = SimulatedTime(ServerClock())
         self._extension = extension
 
     @property
@@ -64,38 +63,32 @@ class Reader:
 
 
 @pytest.fixture
-def reader(extension: secrets_extension.SecretStore) -> Reader:
+def reader(extension: SecretsExtension) -> Reader:
     """A client of the extension."""
     return Reader(extension)
 
 
-def test_a_secret_is_read_by_its_name(
-    extension: secrets_extension.SecretStore, reader: Reader
-) -> None:
+def test_a_secret_is_read_by_its_name(extension: SecretsExtension, reader: Reader) -> None:
     """Its JSON, and the version by which a change is known; one request."""
     version = extension.rotate(NAME, VALUE)
     assert reader.read() == Secret(VALUE, version)
     assert extension.reads == [NAME]
 
 
-def test_a_secret_is_read_by_its_arn(
-    extension: secrets_extension.SecretStore, reader: Reader
-) -> None:
+def test_a_secret_is_read_by_its_arn(extension: SecretsExtension, reader: Reader) -> None:
     """Colons and all."""
     assert reader.read(extension.arn(NAME)).value == VALUE
 
 
 @pytest.mark.parametrize("name", ["a/b/c", "a+b", "a=b", "a@b", "a.b_c-d"])
-def test_any_name_arrives_as_it_is(
-    extension: secrets_extension.SecretStore, reader: Reader, name: str
-) -> None:
+def test_any_name_arrives_as_it_is(extension: SecretsExtension, reader: Reader, name: str) -> None:
     """Encoded once, and decoded by the extension."""
     extension.put(name, {"a": "b"})
     assert reader.read(name).value == {"a": "b"}
     assert extension.reads == [name]
 
 
-def test_every_read_is_fresh(extension: secrets_extension.SecretStore, reader: Reader) -> None:
+def test_every_read_is_fresh(extension: SecretsExtension, reader: Reader) -> None:
     """With the TTL that the template sets, a rotation is seen at once."""
     before = reader.read()
     extension.rotate(NAME, {**VALUE, "password": "not-a-real-password-2"})
@@ -106,7 +99,7 @@ def test_every_read_is_fresh(extension: secrets_extension.SecretStore, reader: R
 
 def test_with_the_extension_s_own_ttl_a_rotation_goes_unseen() -> None:
     """Why the template sets the TTL to 0: nothing in a request gets round the cache."""
-    with secrets_extension.SecretStore() as cached:
+    with SecretsExtension() as cached:
         cached.put(NAME, VALUE)
         reader = Reader(cached)
         before = reader.read()
@@ -116,7 +109,7 @@ def test_with_the_extension_s_own_ttl_a_rotation_goes_unseen() -> None:
 
 @pytest.mark.parametrize("times", [1, 3, 6])
 def test_an_extension_that_is_not_ready_is_waited_for(
-    extension: secrets_extension.SecretStore, reader: Reader, times: int
+    extension: SecretsExtension, reader: Reader, times: int
 ) -> None:
     """It refuses while the environment starts, and the first invocation may be early."""
     extension.not_ready(times=times)
@@ -125,9 +118,7 @@ def test_an_extension_that_is_not_ready_is_waited_for(
     assert len(reader.time.pauses) == times
 
 
-def test_the_pauses_grow_but_not_without_end(
-    extension: secrets_extension.SecretStore, reader: Reader
-) -> None:
+def test_the_pauses_grow_but_not_without_end(extension: SecretsExtension, reader: Reader) -> None:
     """Short at first, for it is usually ready in an instant."""
     extension.not_ready(times=10)
     reader.read()
@@ -138,7 +129,7 @@ def test_the_pauses_grow_but_not_without_end(
 
 
 def test_an_extension_that_never_gets_ready_is_given_up(
-    extension: secrets_extension.SecretStore, reader: Reader
+    extension: SecretsExtension, reader: Reader
 ) -> None:
     """After some seconds, which leave time to say so."""
     extension.not_ready(times=1000)
@@ -146,19 +137,17 @@ def test_an_extension_that_never_gets_ready_is_given_up(
     assert 1 < reader.waited <= 10
 
 
-def test_a_refused_connection_is_waited_out(
-    extension: secrets_extension.SecretStore, reader: Reader
-) -> None:
+def test_a_refused_connection_is_waited_out(extension: SecretsExtension, reader: Reader) -> None:
     """The extension may not have begun to listen."""
-    extension.go_away()
-    reader.time.meanwhile = [lambda: None, lambda: None, extension.come_back]
+    extension.stop_listening()
+    reader.time.during_pauses = [lambda: None, lambda: None, extension.listen_again]
     assert reader.read().value == VALUE
     assert len(reader.time.pauses) == 3
 
 
-def test_a_missing_layer_is_told(extension: secrets_extension.SecretStore, reader: Reader) -> None:
+def test_a_missing_layer_is_told(extension: SecretsExtension, reader: Reader) -> None:
     """Nobody ever answers: the likely cause is named, with the variable."""
-    with extension.absent():
+    with extension.unreachable():
         message = reader.refusal()
     assert message.startswith(f"{VARIABLE}: ")
     assert "AWS-Parameters-and-Secrets-Lambda-Extension" in message
@@ -167,12 +156,12 @@ def test_a_missing_layer_is_told(extension: secrets_extension.SecretStore, reade
 
 @pytest.mark.parametrize("seconds", [0.0, 0.3, 2.0])
 def test_nothing_waits_longer_than_the_invocation(
-    extension: secrets_extension.SecretStore, reader: Reader, seconds: float
+    extension: SecretsExtension, reader: Reader, seconds: float
 ) -> None:
     """Neither for a connection nor for readiness."""
     extension.not_ready(times=1000)
     reader.refusal(seconds=seconds)
-    with extension.absent():
+    with extension.unreachable():
         reader.refusal(seconds=seconds)
     assert reader.waited <= 2 * seconds
 
@@ -191,10 +180,10 @@ def test_nothing_waits_longer_than_the_invocation(
     ],
 )
 def test_every_other_refusal_names_the_likely_causes(
-    extension: secrets_extension.SecretStore, reader: Reader, status: int, body: str
+    extension: SecretsExtension, reader: Reader, status: int, body: str
 ) -> None:
     """The extension tells nobody why, so it is asked once and the reader is sent to its log."""
-    extension.answer_next(status, body, times=10)
+    extension.respond_next(status, body, times=10)
     message = reader.refusal()
     assert message.startswith(f"{VARIABLE}: ")
     for cause in ("exist", "region", "secretsmanager:GetSecretValue", "decrypt", "log"):
@@ -202,15 +191,13 @@ def test_every_other_refusal_names_the_likely_causes(
     assert (len(extension.reads), reader.waited) == (1, 0)
 
 
-def test_an_unknown_secret_is_such_a_refusal(
-    extension: secrets_extension.SecretStore, reader: Reader
-) -> None:
+def test_an_unknown_secret_is_such_a_refusal(extension: SecretsExtension, reader: Reader) -> None:
     """As the real extension was recorded to answer."""
     assert "does it exist" in reader.refusal("team/other")
     assert extension.reads == ["team/other"]
 
 
-def test_the_token_header_is_sent(extension: secrets_extension.SecretStore, reader: Reader) -> None:
+def test_the_token_header_is_sent(extension: SecretsExtension, reader: Reader) -> None:
     """Without it, or with another, there is no secret."""
     for token in ("", "another-token"):
         assert "could not read it" in reader.refusal(token=token)
@@ -244,26 +231,24 @@ def test_the_token_header_is_sent(extension: secrets_extension.SecretStore, read
     ],
 )
 def test_what_is_no_usable_secret_is_told_without_showing_it(
-    extension: secrets_extension.SecretStore, reader: Reader, body: str | bytes
+    extension: SecretsExtension, reader: Reader, body: str | bytes
 ) -> None:
     """A reply of the right status that holds no JSON object."""
-    extension.answer_next(200, body)
+    extension.respond_next(200, body)
     message = reader.refusal()
     assert message.startswith(f"{VARIABLE}: the ")
     assert "hunter2" not in message
     assert message.isprintable()
 
 
-def test_a_binary_secret_is_no_text(
-    extension: secrets_extension.SecretStore, reader: Reader
-) -> None:
+def test_a_binary_secret_is_no_text(extension: SecretsExtension, reader: Reader) -> None:
     """As somebody may store it who uploads a file."""
     extension.rotate(NAME, json.dumps(VALUE).encode())
     assert "no SecretString" in reader.refusal()
 
 
 def test_an_extension_that_says_nothing_is_given_up(
-    extension: secrets_extension.SecretStore, reader: Reader
+    extension: SecretsExtension, reader: Reader
 ) -> None:
     """Whatever it may be doing, the invocation has more to do."""
     extension.hang(30)
@@ -272,9 +257,7 @@ def test_an_extension_that_says_nothing_is_given_up(
     assert time.monotonic() - began < 5
 
 
-def test_a_connection_that_breaks_is_told(
-    extension: secrets_extension.SecretStore, reader: Reader
-) -> None:
+def test_a_connection_that_breaks_is_told(extension: SecretsExtension, reader: Reader) -> None:
     """Asked, and cut off: told at once, and the next invocation tries again."""
     extension.hang(0)
     assert "gives no answer" in reader.refusal()
@@ -283,7 +266,7 @@ def test_a_connection_that_breaks_is_told(
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 def test_no_proxy_hears_of_it(
-    extension: secrets_extension.SecretStore,
+    extension: SecretsExtension,
     reader: Reader,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
@@ -294,9 +277,7 @@ def test_no_proxy_hears_of_it(
     assert extension.reads == [NAME]
 
 
-def test_nothing_that_holds_a_secret_shows_it(
-    extension: secrets_extension.SecretStore, reader: Reader
-) -> None:
+def test_nothing_that_holds_a_secret_shows_it(extension: SecretsExtension, reader: Reader) -> None:
     """Masked wherever it may be printed by accident."""
     store = SecretStore(Transport(), extension.port, extension.session_token)
     shown = f"{reader.read()!r} {reader.read()} {store!r}"

@@ -20,7 +20,7 @@ from tests.integration.call_counts import (
 )
 from tests.local_cloud.emulator import Fault
 from tests.local_cloud.emulator.responses import Refusal
-from tests.local_cloud.harness import Stage
+from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import USER
 
 if TYPE_CHECKING:
@@ -31,68 +31,70 @@ WRONG: Final = {**USER, "password": "not-the-password"}
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def harness() -> Iterator[Harness]:
     """The function with a password."""
-    with Stage("password") as stage:
-        yield stage
+    with Harness("password") as harness:
+        yield harness
 
 
 class TestToken:
     """A token is fetched once and kept."""
 
-    def test_many_invocations_share_one(self, stage: Stage) -> None:
+    def test_many_invocations_share_one(self, harness: Harness) -> None:
         """A warm invocation costs its own calls, and nothing else."""
-        spent = Effort(stage)
-        assert stage.deliver(CHECK).error is None
+        spent = Effort(harness)
+        assert harness.invoke(CHECK).error is None
         assert spent.since() == effort(reads=1, log_ins=1)
         for _ in range(3):
-            assert stage.deliver(CHECK).error is None
+            assert harness.invoke(CHECK).error is None
         assert spent.since() == effort()
 
-    def test_a_batch_shares_one(self, stage: Stage) -> None:
+    def test_a_batch_shares_one(self, harness: Harness) -> None:
         """Ten messages come at once, and nine wait for the first one's log-in."""
-        batch = ten_messages(stage)
-        spent = Effort(stage)
-        assert stage.deliver(batch).reply == {"batchItemFailures": []}
+        batch = ten_messages(harness)
+        spent = Effort(harness)
+        assert harness.invoke(batch).reply == {"batchItemFailures": []}
         assert spent.since() == effort(reads=1, log_ins=1)
 
     @pytest.mark.parametrize("lifetime", [24 * 3600, 3600, 60])
-    def test_it_is_renewed_shortly_before_its_end(self, stage: Stage, lifetime: int) -> None:
+    def test_it_is_renewed_shortly_before_its_end(self, harness: Harness, lifetime: int) -> None:
         """By `expires_at`, whatever the documents say of 24 hours; no call meets a dead one."""
-        stage.emulator.iam.token_lifetime = timedelta(seconds=lifetime)
+        harness.emulator.iam.token_lifetime = timedelta(seconds=lifetime)
         margin = min(300, lifetime / 10)
-        stage.deliver(CHECK)
-        spent = Effort(stage)
+        harness.invoke(CHECK)
+        spent = Effort(harness)
         spent.since()
-        stage.time.pass_by(lifetime - margin - 5)
-        stage.deliver(CHECK)
+        harness.time.advance(lifetime - margin - 5)
+        harness.invoke(CHECK)
         assert spent.since() == effort()
-        stage.time.pass_by(margin / 2 + 5)
-        ending = stage.deliver(CHECK)
+        harness.time.advance(margin / 2 + 5)
+        invocation = harness.invoke(CHECK)
         assert spent.since() == effort(log_ins=1)
-        assert [call.status for call in ending.calls] == [200]
+        assert [call.status for call in invocation.calls] == [200]
 
-    @pytest.mark.parametrize("wrong_by", [-600, 600])
-    def test_it_lives_by_the_clock_that_made_it(self, stage: Stage, wrong_by: float) -> None:
+    @pytest.mark.parametrize("clock_offset", [-600, 600])
+    def test_it_lives_by_the_clock_that_made_it(
+        self, harness: Harness, clock_offset: float
+    ) -> None:
         """Ours may be minutes off."""
-        stage.emulator.iam.token_lifetime = timedelta(hours=1)
-        stage.time.wrong_by = wrong_by
-        stage.deliver(CHECK)
-        stage.time.pass_by(3000)
-        spent = Effort(stage)
+        harness.emulator.iam.token_lifetime = timedelta(hours=1)
+        harness.time.clock_offset = clock_offset
+        harness.invoke(CHECK)
+        harness.time.advance(3000)
+        spent = Effort(harness)
         spent.since()
-        stage.deliver(CHECK)
+        harness.invoke(CHECK)
         assert spent.since() == effort()
-        stage.time.pass_by(400)
-        assert [call.status for call in stage.deliver(CHECK).calls] == [200]
+        harness.time.advance(400)
+        assert [call.status for call in harness.invoke(CHECK).calls] == [200]
         assert spent.since() == effort(log_ins=1)
 
-    def test_another_environment_fetches_its_own(self, stage: Stage) -> None:
+    def test_another_environment_fetches_its_own(self, harness: Harness) -> None:
         """Nothing is kept outside of the process."""
-        spent = Effort(stage)
+        spent = Effort(harness)
         for _ in range(2):
-            stage.start_afresh()
-            stage.deliver(CHECK)
+            harness.restart()
+            harness.invoke(CHECK)
         assert spent.since() == effort(reads=2, log_ins=2)
 
 
@@ -110,196 +112,196 @@ REFUSED_TOKENS: Final = [
 class TestRefusedToken:
     """A refused token is dropped, the secret read afresh, and the call made once more."""
 
-    def test_a_dead_one_is_replaced(self, stage: Stage) -> None:
+    def test_a_dead_one_is_replaced(self, harness: Harness) -> None:
         """One read, one log-in, one repetition; the caller notices nothing."""
-        stage.deliver(CHECK)
-        stage.emulator.iam.revoke_tokens()
-        spent = Effort(stage)
+        harness.invoke(CHECK)
+        harness.emulator.iam.revoke_tokens()
+        spent = Effort(harness)
         spent.since()
-        ending = stage.deliver(payload())
-        assert ending.reply["outcome"] == "created"
-        assert ending.record["attempts"] == 2
-        assert [(call.operation, call.status) for call in ending.calls] == [
+        invocation = harness.invoke(payload())
+        assert invocation.reply["outcome"] == "created"
+        assert invocation.record["attempts"] == 2
+        assert [(call.operation, call.status) for call in invocation.calls] == [
             ("CreateManualBackup", 401),
             ("CreateManualBackup", 202),
         ]
         assert spent.since() == effort(reads=1, log_ins=1)
-        assert len(stage.emulator.backups) == 1
+        assert len(harness.emulator.backups) == 1
 
     @pytest.mark.parametrize("fault", REFUSED_TOKENS, ids=lambda f: f"{f.error_code or f.kind}")
-    def test_every_kind_of_refusal_counts(self, stage: Stage, fault: Fault) -> None:
+    def test_every_kind_of_refusal_counts(self, harness: Harness, fault: Fault) -> None:
         """The gateway's 401 in any shape, and the service's own 403 with DBS.280056."""
-        stage.deliver(CHECK)
-        stage.emulator.faults.add(fault)
-        spent = Effort(stage)
+        harness.invoke(CHECK)
+        harness.emulator.faults.add(fault)
+        spent = Effort(harness)
         spent.since()
-        assert stage.deliver(payload()).reply["outcome"] == "created"
+        assert harness.invoke(payload()).reply["outcome"] == "created"
         assert spent.since() == effort(reads=1, log_ins=1)
 
     @pytest.mark.parametrize("fault", REFUSED_TOKENS, ids=lambda f: f"{f.error_code or f.kind}")
-    def test_a_second_refusal_ends_it(self, stage: Stage, fault: Fault) -> None:
+    def test_a_second_refusal_ends_it(self, harness: Harness, fault: Fault) -> None:
         """One log-in, one repetition, and no loop."""
         for _ in range(5):
-            stage.emulator.faults.add(fault)
-        spent = Effort(stage)
-        ending = stage.deliver(payload())
-        assert ending.error_name == "CredentialsRejected"
-        assert len(ending.calls) == 2
+            harness.emulator.faults.add(fault)
+        spent = Effort(harness)
+        invocation = harness.invoke(payload())
+        assert invocation.error_name == "CredentialsRejected"
+        assert len(invocation.calls) == 2
         assert spent.since() == effort(reads=1, log_ins=2)
 
-    def test_a_refusal_of_the_operation_is_none_of_the_token(self, stage: Stage) -> None:
+    def test_a_refusal_of_the_operation_is_none_of_the_token(self, harness: Harness) -> None:
         """403 with any other code says that these credentials may not, and is believed."""
-        stage.emulator.faults.add(Fault(operation=CREATE, error_code="DBS.200044"))
-        spent = Effort(stage)
-        ending = stage.deliver(payload())
-        assert ending.error_name == "PermissionDenied"
-        assert len(ending.calls) == 1
+        harness.emulator.faults.add(Fault(operation=CREATE, error_code="DBS.200044"))
+        spent = Effort(harness)
+        invocation = harness.invoke(payload())
+        assert invocation.error_name == "PermissionDenied"
+        assert len(invocation.calls) == 1
         assert spent.since() == effort(reads=1, log_ins=1)
 
-    def test_reading_is_renewed_too(self, stage: Stage) -> None:
+    def test_reading_is_renewed_too(self, harness: Harness) -> None:
         """A token may die between the request and the look at the list."""
-        stage.emulator.faults.add(
+        harness.emulator.faults.add(
             Fault(
                 operation=CREATE,
                 when="after",
                 kind="close",
-                action=stage.emulator.iam.revoke_tokens,
+                action=harness.emulator.iam.revoke_tokens,
             )
         )
-        ending = stage.deliver(payload())
-        assert ending.reply["outcome"] == "created"
-        assert ending.operations[:3] == ["create", "list", "list"]
-        assert stage.emulator.iam.log_ins == 2
+        invocation = harness.invoke(payload())
+        assert invocation.reply["outcome"] == "created"
+        assert invocation.operations[:3] == ["create", "list", "list"]
+        assert harness.emulator.iam.log_ins == 2
 
-    def test_a_batch_renews_once(self, stage: Stage) -> None:
+    def test_a_batch_renews_once(self, harness: Harness) -> None:
         """Ten messages find the token dead at the same moment."""
-        batch = ten_messages(stage)
-        stage.deliver(CHECK)
-        stage.emulator.iam.revoke_tokens()
-        spent = Effort(stage)
+        batch = ten_messages(harness)
+        harness.invoke(CHECK)
+        harness.emulator.iam.revoke_tokens()
+        spent = Effort(harness)
         spent.since()
-        ending = stage.deliver(batch)
-        assert ending.reply == {"batchItemFailures": []}
+        invocation = harness.invoke(batch)
+        assert invocation.reply == {"batchItemFailures": []}
         assert spent.since() == effort(reads=1, log_ins=1)
-        assert len(stage.emulator.backups) == 10
+        assert len(harness.emulator.backups) == 10
 
-    def test_a_new_password_is_picked_up(self, stage: Stage) -> None:
+    def test_a_new_password_is_picked_up(self, harness: Harness) -> None:
         """A rotation kills the token and changes the secret: no wrong log-in in between."""
-        stage.deliver(CHECK)
-        stage.emulator.iam.change_password(USER["username"], "not-a-real-password-2")
-        stage.cloud.store.rotate(PASSWORD, {**USER, "password": "not-a-real-password-2"})
-        spent = Effort(stage)
+        harness.invoke(CHECK)
+        harness.emulator.iam.change_password(USER["username"], "not-a-real-password-2")
+        harness.cloud.secrets.rotate(PASSWORD, {**USER, "password": "not-a-real-password-2"})
+        spent = Effort(harness)
         spent.since()
-        assert stage.deliver(payload()).reply["outcome"] == "created"
+        assert harness.invoke(payload()).reply["outcome"] == "created"
         assert spent.since() == effort(reads=1, log_ins=1)
 
     def test_a_password_that_is_changed_before_the_secret_costs_one_log_in(
-        self, stage: Stage
+        self, harness: Harness
     ) -> None:
         """Until the secret follows, one wrong log-in and not one more."""
-        stage.deliver(CHECK)
-        stage.emulator.iam.change_password(USER["username"], "not-a-real-password-2")
-        spent = Effort(stage)
+        harness.invoke(CHECK)
+        harness.emulator.iam.change_password(USER["username"], "not-a-real-password-2")
+        spent = Effort(harness)
         spent.since()
         for _ in range(5):
-            assert stage.deliver(payload()).error_name == "CredentialsRejected"
+            assert harness.invoke(payload()).error_name == "CredentialsRejected"
         assert spent.since() == effort(reads=5, refused=1)
-        stage.cloud.store.rotate(PASSWORD, {**USER, "password": "not-a-real-password-2"})
-        assert stage.deliver(payload()).reply["outcome"] == "created"
+        harness.cloud.secrets.rotate(PASSWORD, {**USER, "password": "not-a-real-password-2"})
+        assert harness.invoke(payload()).reply["outcome"] == "created"
         assert spent.since() == effort(reads=1, log_ins=1)
 
-    def test_what_keeps_a_batch_from_renewing_is_told_to_all_of_it(self, stage: Stage) -> None:
+    def test_what_keeps_a_batch_from_renewing_is_told_to_all_of_it(self, harness: Harness) -> None:
         """IAM is down while ten messages find their token dead: not one was rejected by anybody."""
-        batch = ten_messages(stage)
-        stage.deliver(CHECK)
-        stage.emulator.iam.revoke_tokens()
-        stage.emulator.faults.script([Fault(operation="CreateToken", status=503, times=1000)])
-        ending = stage.deliver(batch)
-        assert set(errors(ending)) == {"ServiceUnavailable"}
-        assert len(ending.reply["batchItemFailures"]) == 10
+        batch = ten_messages(harness)
+        harness.invoke(CHECK)
+        harness.emulator.iam.revoke_tokens()
+        harness.emulator.faults.script([Fault(operation="CreateToken", status=503, times=1000)])
+        invocation = harness.invoke(batch)
+        assert set(errors(invocation)) == {"ServiceUnavailable"}
+        assert len(invocation.reply["batchItemFailures"]) == 10
 
 
 class TestRefusedLogIn:
     """A refusal stands for 15 minutes unless the secret changes: five of them lock the account."""
 
-    def test_it_stands(self, stage: Stage) -> None:
+    def test_it_stands(self, harness: Harness) -> None:
         """Each invocation reads the secret once, to see whether it changed, and asks nobody."""
-        stage.cloud.store.rotate(PASSWORD, WRONG)
-        spent = Effort(stage)
-        assert stage.deliver(payload()).error_name == "CredentialsRejected"
+        harness.cloud.secrets.rotate(PASSWORD, WRONG)
+        spent = Effort(harness)
+        assert harness.invoke(payload()).error_name == "CredentialsRejected"
         assert spent.since() == effort(reads=1, refused=1)
         for _ in range(4):
-            stage.time.pass_by(QUARTER / 5)
-            ending = stage.deliver(payload())
-            assert ending.error_name == "CredentialsRejected"
-            assert ending.calls == []
+            harness.time.advance(QUARTER / 5)
+            invocation = harness.invoke(payload())
+            assert invocation.error_name == "CredentialsRejected"
+            assert invocation.calls == []
             assert spent.since() == effort(reads=1)
 
-    def test_it_tells_why(self, stage: Stage) -> None:
+    def test_it_tells_why(self, harness: Harness) -> None:
         """The evidence of the one refusal stands in every log line that follows from it."""
-        stage.cloud.store.rotate(PASSWORD, WRONG)
-        lines = [stage.deliver(payload()).record for _ in range(2)]
+        harness.cloud.secrets.rotate(PASSWORD, WRONG)
+        lines = [harness.invoke(payload()).record for _ in range(2)]
         for line in lines:
             assert line["http_status"] == 401
             assert line["error_msg"] == "The username or password is wrong."
             assert line["retryable"] is False
 
-    def test_it_ends_after_a_quarter_of_an_hour(self, stage: Stage) -> None:
+    def test_it_ends_after_a_quarter_of_an_hour(self, harness: Harness) -> None:
         """The password may have been set back to what the secret holds."""
-        stage.cloud.store.rotate(PASSWORD, WRONG)
-        stage.deliver(payload())
-        spent = Effort(stage)
+        harness.cloud.secrets.rotate(PASSWORD, WRONG)
+        harness.invoke(payload())
+        spent = Effort(harness)
         spent.since()
-        stage.time.pass_by(QUARTER + 1)
-        assert stage.deliver(payload()).error_name == "CredentialsRejected"
+        harness.time.advance(QUARTER + 1)
+        assert harness.invoke(payload()).error_name == "CredentialsRejected"
         assert spent.since() == effort(reads=1, refused=1)
-        stage.emulator.iam.change_password(USER["username"], WRONG["password"])
-        stage.time.pass_by(QUARTER + 1)
-        assert stage.deliver(payload()).reply["outcome"] == "created"
+        harness.emulator.iam.change_password(USER["username"], WRONG["password"])
+        harness.time.advance(QUARTER + 1)
+        assert harness.invoke(payload()).reply["outcome"] == "created"
 
-    def test_it_ends_with_a_new_secret(self, stage: Stage) -> None:
+    def test_it_ends_with_a_new_secret(self, harness: Harness) -> None:
         """At once, for it is another password."""
-        stage.cloud.store.rotate(PASSWORD, WRONG)
-        stage.deliver(payload())
-        spent = Effort(stage)
+        harness.cloud.secrets.rotate(PASSWORD, WRONG)
+        harness.invoke(payload())
+        spent = Effort(harness)
         spent.since()
-        stage.cloud.store.rotate(PASSWORD, USER)
-        assert stage.deliver(payload()).reply["outcome"] == "created"
+        harness.cloud.secrets.rotate(PASSWORD, USER)
+        assert harness.invoke(payload()).reply["outcome"] == "created"
         assert spent.since() == effort(reads=1, log_ins=1)
 
-    def test_a_batch_meets_it_once(self, stage: Stage) -> None:
+    def test_a_batch_meets_it_once(self, harness: Harness) -> None:
         """Ten messages, one read, one log-in, ten refusals."""
-        stage.cloud.store.rotate(PASSWORD, WRONG)
-        batch = ten_messages(stage)
-        spent = Effort(stage)
-        assert errors(stage.deliver(batch)) == ["CredentialsRejected"] * 10
+        harness.cloud.secrets.rotate(PASSWORD, WRONG)
+        batch = ten_messages(harness)
+        spent = Effort(harness)
+        assert errors(harness.invoke(batch)) == ["CredentialsRejected"] * 10
         assert spent.since() == effort(reads=1, refused=1)
-        assert errors(stage.deliver(batch)) == ["CredentialsRejected"] * 10
+        assert errors(harness.invoke(batch)) == ["CredentialsRejected"] * 10
         assert spent.since() == effort(reads=1)
 
-    def test_the_account_is_never_locked(self, stage: Stage) -> None:
+    def test_the_account_is_never_locked(self, harness: Harness) -> None:
         """A night of wrong passwords, an invocation a minute, with batches among them."""
-        stage.cloud.store.rotate(PASSWORD, WRONG)
-        batch = ten_messages(stage)
+        harness.cloud.secrets.rotate(PASSWORD, WRONG)
+        batch = ten_messages(harness)
         for minute in range(120):
-            stage.deliver(batch if minute % 10 == 0 else payload())
-            stage.time.pass_by(60)
-            assert not is_locked(stage)
-        assert stage.emulator.iam.refused_log_ins <= 120 / 15 + 1
+            harness.invoke(batch if minute % 10 == 0 else payload())
+            harness.time.advance(60)
+            assert not is_locked(harness)
+        assert harness.emulator.iam.refused_log_ins <= 120 / 15 + 1
 
-    def test_a_locked_account_is_left_alone(self, stage: Stage) -> None:
+    def test_a_locked_account_is_left_alone(self, harness: Harness) -> None:
         """Others may have locked it: one refusal, and no more log-ins on top."""
-        user = stage.emulator.iam.find_user(USER["username"], USER["domain_name"])
+        user = harness.emulator.iam.find_user(USER["username"], USER["domain_name"])
         for _ in range(5):
             with pytest.raises(Refusal):
-                stage.emulator.iam.log_in(user, "wrong", None)
-        assert is_locked(stage)
-        spent = Effort(stage)
+                harness.emulator.iam.log_in(user, "wrong", None)
+        assert is_locked(harness)
+        spent = Effort(harness)
         spent.since()
         for _ in range(5):
-            ending = stage.deliver(payload())
-            assert ending.error_name == "CredentialsRejected"
-            assert ending.record["error_msg"] == "The account is locked"
+            invocation = harness.invoke(payload())
+            assert invocation.error_name == "CredentialsRejected"
+            assert invocation.record["error_msg"] == "The account is locked"
         assert spent.since()["refused"] == 1
-        stage.time.pass_by(QUARTER + 1)
-        assert stage.deliver(payload()).reply["outcome"] == "created"
+        harness.time.advance(QUARTER + 1)
+        assert harness.invoke(payload()).reply["outcome"] == "created"

@@ -1,7 +1,7 @@
-"""A thin gateway: HTTP requests become events of API Gateway (payload 2.0), one after the other.
+"""A minimal API Gateway: turns HTTP requests into events of payload format 2.0, one at a time.
 
-In the place of AWS's own check of a signature there is one header that counts as well signed; who
-sends another one, or none, is a stranger, and for the function to judge.
+Instead of verifying AWS signatures it accepts one fixed Authorization header as IAM-authenticated.
+A request with another header, or none, reaches the function without an authorizer.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ AUTHORIZATION: Final = (
 )
 
 
-class Front(ThreadingHTTPServer):
-    """A server on loopback before a function; a context manager.
+class ApiGateway(ThreadingHTTPServer):
+    """An HTTP server on loopback in front of a function; a context manager.
 
     Args:
         function: takes an event and returns the reply.
 
     Attributes:
-        bugs: what the function raised, for over HTTP it must not raise anything.
-        statuses: every status that was answered so far.
+        exceptions: what the function raised; over HTTP it must never raise.
+        statuses: the status codes of all responses so far.
     """
 
     daemon_threads = True
 
     def __init__(self, function: Callable[[dict[str, Any]], Any]) -> None:
-        super().__init__(("127.0.0.1", 0), _Exchange)
-        self.bugs: list[Exception] = []
+        super().__init__(("127.0.0.1", 0), _RequestHandler)
+        self.exceptions: list[Exception] = []
         self.statuses: set[int] = set()
         self._function = function
         self._one_at_a_time = threading.Lock()
@@ -56,26 +56,26 @@ class Front(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL of the server."""
         return f"http://127.0.0.1:{self.server_port}"
 
-    def answer(self, event: dict[str, Any]) -> Any:
-        """The reply to an event; a gateway's own 500 where the function raised."""
+    def invoke(self, event: dict[str, Any]) -> Any:
+        """The function's reply, or the gateway's own 500 if the function raised."""
         with self._one_at_a_time:
             try:
                 return self._function(event)
-            except Exception as error:  # noqa: BLE001 - as a gateway does
-                self.bugs.append(error)
+            except Exception as error:  # noqa: BLE001 - a gateway answers 500 whatever a function raises
+                self.exceptions.append(error)
                 return {"statusCode": 500, "headers": {}, "body": "Internal Server Error"}
 
 
-class _Exchange(BaseHTTPRequestHandler):
+class _RequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Front
+    server: ApiGateway
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        reply = self.server.answer(self._event(body))
+        reply = self.server.invoke(self._event(body))
         self.server.statuses.add(reply["statusCode"])
         content = reply["body"].encode()
         self.send_response(reply["statusCode"])
@@ -110,13 +110,13 @@ class _Exchange(BaseHTTPRequestHandler):
         }
 
     def __getattr__(self, name: str) -> Callable[[], None]:
-        """The one way to serve, for every method there is."""
+        """Handles every HTTP method in the same way."""
         if name.startswith("do_"):
             return self._serve
         raise AttributeError(name)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 def _authorizer(headers: Mapping[str, str]) -> dict[str, Any]:

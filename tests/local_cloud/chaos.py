@@ -42,7 +42,12 @@ from tests.local_cloud.chaos_ledger import (
 from tests.local_cloud.deletion import delete
 from tests.local_cloud.emulator import Fault
 from tests.local_cloud.events import response
-from tests.local_cloud.execution_environment import ExecutionEnvironment, Killed, Nursery, Told
+from tests.local_cloud.execution_environment import (
+    EnvironmentDied,
+    ExecutionEnvironment,
+    ForkServer,
+    InvocationResult,
+)
 from tests.local_cloud.lambda_runtime import SOURCES
 from tests.local_cloud.local_cloud import (
     ACCESS_KEY,
@@ -58,11 +63,11 @@ if TYPE_CHECKING:
 
     from tests.local_cloud.emulator import Call
     from tests.local_cloud.emulator.request import Request
-    from tests.local_cloud.secrets_extension import SecretStore
+    from tests.local_cloud.secrets_extension import SecretsExtension
 
 HANDS: Final = 3
 INSTANCES: Final = (INSTANCE_ID, *(f"{number:032x}in14" for number in range(2)))
-PACE: Final = 200.0
+SPEEDUP: Final = 200.0
 RUNS_AT_ONCE: Final = 5
 STEPS: Final = 40
 # How many of the deliveries in a row meet something new, beside what steps of their own bring.
@@ -118,21 +123,23 @@ class Hand:
         number: tells it from the others.
         cloud: what it calls.
         by_key: whether it signs with an access key.
-        wrong_by: seconds by which its clock is wrong.
+        clock_offset: seconds by which its clock is wrong.
     """
 
-    def __init__(self, number: int, cloud: LocalCloud, *, by_key: bool, wrong_by: float) -> None:
-        self.wrong_by = wrong_by
+    def __init__(
+        self, number: int, cloud: LocalCloud, *, by_key: bool, clock_offset: float
+    ) -> None:
+        self.clock_offset = clock_offset
         self.name = f"hand-{number}"
         self._cloud = cloud
         self._by_key = by_key
         self._version = 0
         self.environment: ExecutionEnvironment | None = None
-        self._furnish()
+        self._populate()
 
-    def _furnish(self) -> None:
+    def _populate(self) -> None:
         secret = f"gaussdb-backup/{self.name}"
-        self._cloud.store.put(secret, self._credentials())
+        self._cloud.secrets.put(secret, self._credentials())
         variables = self._cloud.environment("aksk" if self._by_key else "password")
         self.variables = {**variables, "CREDENTIALS_SECRET_ID": secret}
 
@@ -154,7 +161,7 @@ class Hand:
         else:
             iam.change_password(self.name, "not-a-real-password-any-more", USER["domain_name"])
         self._version += 1
-        self._furnish()
+        self._populate()
 
     def is_caller(self, request: Request) -> bool:
         """Whether a request carries its credentials, or asks for them."""
@@ -180,7 +187,7 @@ class Hand:
 class Chaos(RuleBasedStateMachine):
     """One run: one cloud, some execution environments, and everything that may happen to them."""
 
-    nursery: ClassVar[Nursery]
+    fork_server: ClassVar[ForkServer]
     tally: ClassVar[Tally] = Tally()
 
     def __init__(self) -> None:
@@ -212,9 +219,9 @@ class Chaos(RuleBasedStateMachine):
     def furnish(self, dice: random.Random) -> None:
         """Hands, instances, what others have in the cloud, and the first events."""
         for number in range(HANDS):
-            wrong_by = dice.choice([0.0, 0.0, -200.0, 200.0])
+            clock_offset = dice.choice([0.0, 0.0, -200.0, 200.0])
             by_key = dice.random() < 0.5
-            self.hands.append(Hand(number, self.cloud, by_key=by_key, wrong_by=wrong_by))
+            self.hands.append(Hand(number, self.cloud, by_key=by_key, clock_offset=clock_offset))
         for instance_id in INSTANCES[1:]:
             self.emulator.add_instance(instance_id)
         self._make_others(dice.choice([0, 0, 3, 99, 130, 230]))
@@ -342,14 +349,14 @@ class Chaos(RuleBasedStateMachine):
         self.emulator.faults.script([self._observer(), fatal, *self.emulator.faults.waiting[1:]])
 
     def _trouble_the_secret_store(self, dice: random.Random) -> None:
-        store = self.cloud.store
+        store = self.cloud.secrets
         match dice.randint(0, 3):
             case 0:
                 store.not_ready(times=2)
             case 1:
-                store.answer_next(400, "an unexpected error occurred while executing request")
+                store.respond_next(400, "an unexpected error occurred while executing request")
             case 2:
-                store.answer_next(200, "<html>")
+                store.respond_next(200, "<html>")
             case _:
                 store.hang(0.1)
 
@@ -409,7 +416,7 @@ class Chaos(RuleBasedStateMachine):
     def _invoke(self, happenings: list[Happening], hand: Hand, seconds: float) -> list[Delivery]:
         """One invocation of one environment, started if it is not there."""
         if hand.environment is None:
-            hand.environment = self.nursery.start(hand.variables)
+            hand.environment = self.fork_server.start(hand.variables)
         now = self.now()
         event = happenings[0].envelope(now) if len(happenings) == 1 else batch(happenings)
         seen = len(self.callers)
@@ -418,10 +425,10 @@ class Chaos(RuleBasedStateMachine):
                 event,
                 seconds=seconds,
                 request_id=happenings[0].request_id,
-                wrong_by=self.ahead + hand.wrong_by,
-                pace=PACE,
+                clock_offset=self.ahead + hand.clock_offset,
+                speedup=SPEEDUP,
             )
-        except Killed:
+        except EnvironmentDied:
             hand.close()
             told = None
         calls = self.emulator.calls[seen:]
@@ -450,7 +457,7 @@ class Chaos(RuleBasedStateMachine):
         self.emulator.list_lag = 0.0
         self.emulator.backup_seconds = 0.0
         self.emulator.jobs_know_backups = True
-        drain(self.cloud.store)
+        drain(self.cloud.secrets)
         time.sleep(max(0.0, self.cut_until + 0.05 - time.monotonic()))
         self._recover(60.0)
 
@@ -496,7 +503,7 @@ class Chaos(RuleBasedStateMachine):
 
 
 def _deliveries(
-    happenings: Sequence[Happening], told: Told | None, calls: Sequence[Call]
+    happenings: Sequence[Happening], told: InvocationResult | None, calls: Sequence[Call]
 ) -> list[Delivery]:
     """What an invocation says of each of its events."""
     lines: dict[str, list[dict[str, Any]]] = {}
@@ -510,7 +517,10 @@ def _deliveries(
 
 
 def _delivery(
-    happening: Happening, records: list[dict[str, Any]], told: Told | None, calls: Sequence[Call]
+    happening: Happening,
+    records: list[dict[str, Any]],
+    told: InvocationResult | None,
+    calls: Sequence[Call],
 ) -> Delivery:
     """What an invocation says of one of its events.
 
@@ -529,7 +539,7 @@ def _delivery(
 
 
 def _answered(
-    happening: Happening, told: Told, record: Mapping[str, Any]
+    happening: Happening, told: InvocationResult, record: Mapping[str, Any]
 ) -> tuple[str, str | None]:
     """How an event ended by the door's own answer, and the job ID in it."""
     if told.error is not None:
@@ -555,7 +565,7 @@ def patience(dice: random.Random) -> float:
     return dice.choice([1.0, 1.0, 3.0, 6.0, 29.0])
 
 
-def drain(store: SecretStore) -> None:
+def drain(store: SecretsExtension) -> None:
     """Uses up what the secret store still has to answer instead of a secret."""
     given = False
     while not given:
@@ -593,8 +603,8 @@ def run(deliveries: int, number: int, sources: Path = SOURCES, tally: Tally | No
         AssertionError: something happened that must not.
     """
     tally = Tally() if tally is None else tally
-    with Nursery(sources) as nursery:
-        machine = type("Chaos", (Chaos,), {"nursery": nursery, "tally": tally})
+    with ForkServer(sources) as fork_server:
+        machine = type("Chaos", (Chaos,), {"fork_server": fork_server, "tally": tally})
         while tally.deliveries < deliveries:
             try:
                 run_state_machine_as_test(seed(number + tally.runs)(machine), settings=RUNS)

@@ -1,7 +1,7 @@
 """Processes that run the function as Lambda's execution environments do, and can be killed.
 
-Many are needed in a short time, so each is a fork of one process that has the function imported.
-The real runtime is in `lambda_runtime`; here time may run faster, and clocks may be wrong.
+Tests need many of them in a short time, so each is forked from one process that has imported the
+function. Time can run faster here and clocks can be wrong. The real runtime is in `lambda_runtime`.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 MAX_BYTES: Final = 65536
-ANSWER_SECONDS: Final = 60.0
+RESPONSE_SECONDS: Final = 60.0
 
 
-class Killed(Exception):
-    """The process is gone, in the middle of an invocation."""
+class EnvironmentDied(Exception):
+    """The process died during an invocation."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What one invocation told.
+class InvocationResult:
+    """The result of one invocation.
 
     Attributes:
         reply: what the function returned; None if it raised.
-        error: the name of what it raised.
-        records: its log, line by line, without metrics.
+        error: the class name of what it raised.
+        records: its log lines, parsed, without metrics.
     """
 
     reply: Any
@@ -50,18 +50,18 @@ class Told:
 
 
 class ExecutionEnvironment:
-    """One process with the function in it.
+    """One process that runs the function.
 
     Args:
-        pid: the process.
-        line: the socket to it.
+        pid: the ID of the process.
+        connection: the socket to it.
     """
 
-    def __init__(self, pid: int, line: socket.socket) -> None:
+    def __init__(self, pid: int, connection: socket.socket) -> None:
         self.pid = pid
-        line.settimeout(ANSWER_SECONDS)
-        self._line = line
-        self._stream = line.makefile("rb")
+        connection.settimeout(RESPONSE_SECONDS)
+        self._socket = connection
+        self._stream = connection.makefile("rb")
 
     def invoke(
         self,
@@ -69,59 +69,59 @@ class ExecutionEnvironment:
         *,
         seconds: float = 30.0,
         request_id: str | None = None,
-        wrong_by: float = 0.0,
-        pace: float = 1.0,
-    ) -> Told:
-        """Invokes the function and waits for its end.
+        clock_offset: float = 0.0,
+        speedup: float = 1.0,
+    ) -> InvocationResult:
+        """Invokes the function and waits for the result.
 
         Args:
-            event: anything that JSON can hold.
-            seconds: what Lambda leaves for it.
+            event: anything that JSON can represent.
+            seconds: the time limit that Lambda would set.
             request_id: the invocation's ID; a new one unless given.
-            wrong_by: seconds by which its wall clock is ahead.
-            pace: how many times faster its pauses pass.
+            clock_offset: seconds by which its wall clock is ahead.
+            speedup: how many times faster its pauses pass.
 
         Raises:
-            Killed: the process died before it could answer.
+            EnvironmentDied: the process died before it sent the result.
         """
-        order = {
+        request = {
             "event": event,
             "seconds": seconds,
             "request_id": request_id or str(uuid.uuid4()),
-            "wrong_by": wrong_by,
-            "pace": pace,
+            "clock_offset": clock_offset,
+            "speedup": speedup,
         }
         try:
-            self._line.sendall(json.dumps(order).encode() + b"\n")
-            answer = self._stream.readline()
+            self._socket.sendall(json.dumps(request).encode() + b"\n")
+            reply_line = self._stream.readline()
         except ConnectionError as error:
-            raise Killed from error
-        if not answer.endswith(b"\n"):
-            raise Killed
-        return Told(**json.loads(answer))
+            raise EnvironmentDied from error
+        if not reply_line.endswith(b"\n"):
+            raise EnvironmentDied
+        return InvocationResult(**json.loads(reply_line))
 
     def kill(self) -> None:
-        """Ends the process without a farewell, as Lambda does after its time-out."""
+        """Kills the process, as Lambda does after a time-out."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Ends the process, dead or alive."""
+        """Kills the process, if it is alive, and closes the connection."""
         self.kill()
         self._stream.close()
-        self._line.close()
+        self._socket.close()
 
 
-class Nursery:
-    """Makes execution environments of one version of the function; a context manager.
+class ForkServer:
+    """Forks execution environments of one version of the function; a context manager.
 
     Args:
-        sources: the folder that holds the package.
+        sources: the folder that contains the package.
     """
 
     def __init__(self, sources: Path = SOURCES) -> None:
         ours, theirs = socket.socketpair()
-        self._line = ours
+        self._socket = ours
         self._one_at_a_time = threading.Lock()
         with theirs:
             self._process = subprocess.Popen(
@@ -141,16 +141,16 @@ class Nursery:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._line.close()
+        self._socket.close()
         self._process.wait()
 
     def start(self, variables: Mapping[str, str]) -> ExecutionEnvironment:
-        """A cold start: a new process, with these variables for the function."""
+        """A cold start: a new process, with these environment variables for the function."""
         ours, theirs = socket.socketpair()
         message = json.dumps(dict(variables)).encode()
         with contextlib.ExitStack() as failing, theirs, self._one_at_a_time:
             failing.callback(ours.close)
-            socket.send_fds(self._line, [message], [theirs.fileno()])
-            pid = int(self._line.recv(MAX_BYTES))
+            socket.send_fds(self._socket, [message], [theirs.fileno()])
+            pid = int(self._socket.recv(MAX_BYTES))
             failing.pop_all()
         return ExecutionEnvironment(pid, ours)

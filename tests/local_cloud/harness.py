@@ -1,4 +1,4 @@
-"""The function on the local cloud, with time in the test's hand and every word of its log kept."""
+"""Runs the function on the local cloud, with simulated time and a captured log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.local_cloud.local_cloud import Credentials
 
 # Powertools keeps one logger per service name, with the output of its first user.
-_NUMBERS: Final = count(1)
+_SERVICE_NUMBERS: Final = count(1)
 
 
 @dataclass
@@ -35,8 +35,8 @@ class Context:
     """Lambda's context of one invocation.
 
     Args:
-        seconds: how long it may last.
-        aws_request_id: the same one again is how Lambda retries.
+        seconds: the time limit of the invocation.
+        aws_request_id: Lambda's own retries repeat it.
     """
 
     seconds: float = 30.0
@@ -46,69 +46,69 @@ class Context:
     invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:BackupFunction"
 
     def get_remaining_time_in_millis(self) -> int:
-        """What is left of it, asked once at its beginning."""
+        """The remaining time. The function asks once, at the beginning."""
         return int(self.seconds * 1000)
 
 
-class Time:
-    """A clock by which nobody waits: a pause moves the function's time and the cloud's.
+class SimulatedTime:
+    """A clock without waiting: a pause advances the function's time and the cloud's.
 
     Args:
         cloud: the cloud's clock.
 
     Attributes:
         pauses: the seconds of every pause so far.
-        wrong_by: seconds by which the function's wall clock is ahead of the machine's.
-        meanwhile: what happens during the next pauses, one after the other.
+        clock_offset: seconds by which the function's wall clock is ahead of the machine's.
+        during_pauses: callbacks; each of the next pauses runs one.
     """
 
     def __init__(self, cloud: ServerClock) -> None:
         self.pauses: list[float] = []
-        self.wrong_by = 0.0
-        self.meanwhile: list[Callable[[], object]] = []
+        self.clock_offset = 0.0
+        self.during_pauses: list[Callable[[], object]] = []
         self._cloud = cloud
         self._ahead = 0.0
 
     def clock(self) -> Clock:
-        """This time as the function takes it."""
+        """The `Clock` that the function is given."""
         return Clock(self.now, self.monotonic, self.sleep)
 
     def now(self) -> float:
         """The function's wall time in seconds since 1970."""
-        return time.time() + self._ahead + self.wrong_by
+        return time.time() + self._ahead + self.clock_offset
 
     def monotonic(self) -> float:
-        """Seconds that only ever grow."""
+        """Seconds on a clock that never goes back."""
         return time.monotonic() + self._ahead
 
     def sleep(self, seconds: float) -> None:
-        """Is over at once."""
+        """Returns at once and advances the time."""
         self.pauses.append(seconds)
-        self.pass_by(seconds)
-        if self.meanwhile:
-            self.meanwhile.pop(0)()
+        self.advance(seconds)
+        if self.during_pauses:
+            self.during_pauses.pop(0)()
 
     def set(self, moment: datetime) -> None:
-        """Lets the wall clocks of both run on from this moment."""
+        """Sets the wall clocks of the function and the cloud; both run on from there."""
         self._cloud.set(moment)
-        self.wrong_by = moment.timestamp() - time.time() - self._ahead
+        self.clock_offset = moment.timestamp() - time.time() - self._ahead
 
-    def pass_by(self, seconds: float) -> None:
-        """Let so many seconds pass for everybody."""
+    def advance(self, seconds: float) -> None:
+        """Lets time pass for the function and the cloud."""
         self._ahead += seconds
         self._cloud.advance(seconds)
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How one invocation ended, and what it took.
+class Invocation:
+    """One finished invocation: its result and what was observed meanwhile.
 
     Attributes:
         reply: what the function returned; None if it raised.
         error: what it raised.
-        records: its log, line by line, without metrics.
+        records: its log lines, parsed, without metrics.
         metrics: its metrics, as EMF.
-        calls: what reached the database service.
+        calls: the requests that reached the database service.
         pauses: the seconds of every pause.
         seconds: how long it took by the function's own clock.
     """
@@ -123,45 +123,45 @@ class Ending:
 
     @property
     def operations(self) -> list[str]:
-        """The names of the calls, in short."""
-        return [_SHORT.get(call.operation, call.operation) for call in self.calls]
+        """The operations of the calls, by short names."""
+        return [_SHORT_NAMES.get(call.operation, call.operation) for call in self.calls]
 
     @property
     def record(self) -> dict[str, Any]:
-        """The one log line."""
+        """The log line, where there is exactly one."""
         [record] = self.records
         return record
 
     @property
     def error_name(self) -> str | None:
-        """The error's name as callers see it."""
+        """The error's class name, which callers see."""
         return type(self.error).__name__ if self.error else None
 
 
-_SHORT: Final = {
+_SHORT_NAMES: Final = {
     "CreateManualBackup": "create",
     "ListBackups": "list",
     "ListTasks": "tasks",
 }
 
 
-class Stage:
-    """One execution environment of the function beside a cloud of its own; a context manager.
+class Harness:
+    """One execution environment of the function with its own local cloud; a context manager.
 
     Args:
-        credentials: which kind the function uses.
-        variables: further variables of its environment.
+        credentials: the kind of credentials that the function uses.
+        variables: more environment variables of the function.
 
     Attributes:
         cloud: the local cloud.
         emulator: its database service and IAM.
-        time: the time of both.
+        time: the time of the function and the cloud.
     """
 
     def __init__(self, credentials: Credentials = "password", **variables: str) -> None:
         self.cloud = LocalCloud()
         self.emulator = self.cloud.emulator
-        self.time = Time(self.emulator.clock)
+        self.time = SimulatedTime(self.emulator.clock)
         self._credentials = credentials
         self._variables = variables
         self._output = io.StringIO()
@@ -175,63 +175,63 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         self._running.close()
 
-    def deliver(
+    def invoke(
         self, event: Any, *, seconds: float = 30.0, request_id: str | None = None
-    ) -> Ending:
+    ) -> Invocation:
         """Invokes the function.
 
         Args:
-            event: what Lambda would hand over.
-            seconds: what Lambda leaves for it.
+            event: the event that Lambda would pass.
+            seconds: the time limit that Lambda would set.
             request_id: the invocation's ID; a new one unless given.
         """
         context = Context(seconds)
         context.aws_request_id = request_id or context.aws_request_id
         seen, paused = len(self.emulator.calls), len(self.time.pauses)
         reply, error = None, None
-        with self._kept_output() as lines:
-            function = self._started()
+        with self._captured_output() as lines:
+            function = self._current_function()
             began = self.time.monotonic()
             try:
                 reply = function(event, context)
             except BackupError as failure:
                 error = failure
-        spoken = [json.loads(line) for line in lines]
-        return Ending(
+        lines_of_log = [json.loads(line) for line in lines]
+        return Invocation(
             reply=reply,
             error=error,
-            records=[line for line in spoken if "_aws" not in line],
-            metrics=[line for line in spoken if "_aws" in line],
+            records=[line for line in lines_of_log if "_aws" not in line],
+            metrics=[line for line in lines_of_log if "_aws" in line],
             calls=[call for call in self.emulator.calls[seen:] if call.service == "gaussdb"],
             pauses=self.time.pauses[paused:],
             seconds=self.time.monotonic() - began,
         )
 
-    def start_afresh(self) -> None:
-        """Forgets the execution environment, so that the next invocation is a cold start."""
+    def restart(self) -> None:
+        """Discards the execution environment, so that the next invocation is a cold start."""
         self._function = None
 
     def backup(self, name: str | None = None) -> Backup:
-        """The one backup that there is, of a name or at all."""
+        """The only backup of this name, or the only backup at all."""
         [backup] = [one for one in self.emulator.backups if name in {None, one.name}]
         return backup
 
     def delete(self, backup: Backup) -> None:
-        """Deletes a backup, as an operator does."""
+        """Deletes a backup over the API, as an operator would."""
         delete(self.emulator, backup)
 
-    def _started(self) -> BackupFunction:
+    def _current_function(self) -> BackupFunction:
         if self._function is None:
             environment = {
                 **self.cloud.environment(self._credentials),
-                "POWERTOOLS_SERVICE_NAME": f"stage-{next(_NUMBERS)}",
+                "POWERTOOLS_SERVICE_NAME": f"harness-{next(_SERVICE_NUMBERS)}",
                 **self._variables,
             }
             self._function = BackupFunction(read_settings(environment), self.time.clock())
         return self._function
 
     @contextmanager
-    def _kept_output(self) -> Iterator[list[str]]:
+    def _captured_output(self) -> Iterator[list[str]]:
         lines: list[str] = []
         self._output.seek(0)
         self._output.truncate()

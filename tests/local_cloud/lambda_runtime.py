@@ -1,8 +1,7 @@
 """The function as Lambda runs it: AWS's Runtime Interface Emulator with AWS's runtime client.
 
-The emulator's own manners that are handled here, so that tests need not know them: it listens on
-all interfaces unless told otherwise, dies of a second simultaneous call, and answers errors and
-timeouts with status 200.
+This module hides the emulator's peculiarities from the tests: it listens on all interfaces by
+default, crashes on a second simultaneous call, and answers errors and time-outs with status 200.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ HANDLER: Final = "gaussdb_backup.handler.lambda_handler"
 SOURCES: Final = Path(__file__).resolve().parents[2] / "src"
 EMULATOR: Final = Path(sys.prefix) / "bin" / "aws-lambda-rie"
 
-# What Lambda itself sets, without which code might lean on the developer's own environment.
+# The variables that Lambda sets. The developer's own environment is not passed on.
 LAMBDA_ENVIRONMENT: Final = {
     "AWS_ACCESS_KEY_ID": "not-a-real-access-key",
     "AWS_DEFAULT_REGION": "eu-central-1",
@@ -47,8 +46,8 @@ LAMBDA_ENVIRONMENT: Final = {
     "TZ": ":UTC",
 }
 
-# Runs before the emulator, in its process: it shall not outlive us, however we end. Linux alone
-# knows this, and so does the emulator.
+# Runs in the emulator's process before the emulator, so that the emulator dies with this process,
+# however this process ends. prctl exists on Linux only, and so does the emulator.
 _DIE_WITH_PARENT: Final = (
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execv(sys.argv[1], sys.argv[1:])"
 )
@@ -63,37 +62,37 @@ _LOG_SECONDS: Final = 1
 
 
 class FunctionFailed(Exception):
-    """The function raised, or could not be started.
+    """The function raised an exception or did not start.
 
     Attributes:
         error_type: the exception's class name, or the runtime's (`Runtime.ImportModuleError`).
-        error_message: its text.
-        answer: the whole error object that a caller of Lambda gets.
+        error_message: the text of the exception.
+        response: the whole error object that a caller of Lambda receives.
     """
 
-    def __init__(self, answer: Mapping[str, Any]) -> None:
-        self.answer = answer
-        self.error_type = str(answer["errorType"])
-        self.error_message = str(answer["errorMessage"])
+    def __init__(self, response: Mapping[str, Any]) -> None:
+        self.response = response
+        self.error_type = str(response["errorType"])
+        self.error_message = str(response["errorMessage"])
         super().__init__(f"{self.error_type}: {self.error_message}")
 
 
 class FunctionTimedOut(Exception):
-    """Lambda killed the function; the message is Lambda's."""
+    """Lambda killed the function after the time-out; the message is Lambda's."""
 
 
 class LambdaRuntime:
     """One execution environment of the function, as a context manager.
 
     Args:
-        environment: the function's variables; the developer's own are not passed on.
+        environment: the function's environment variables; the developer's own are not passed on.
         handler: `module.function`.
         code: the folder that Lambda would mount at `/var/task`: `src`, or a built artifact.
         python: an interpreter that has `awslambdaric`, and for `src` the packages too.
-        timeout_seconds: the function's timeout. The emulator counts init in, Lambda does not.
+        timeout_seconds: the function's timeout. The emulator includes init, Lambda does not.
 
     Attributes:
-        port: where the emulator listens on loopback.
+        port: the emulator's port on loopback.
     """
 
     def __init__(
@@ -131,39 +130,38 @@ class LambdaRuntime:
         return self
 
     def __exit__(self, *_: object) -> None:
-        leak_detector.said(*self.lines())
+        leak_detector.record_output(*self.lines())
         self._resources.close()
 
     def invoke(self, event: object, *, request_id: str | None = None) -> Any:
-        """Invokes the function once it is free, and waits for its reply.
+        """Invokes the function as soon as it is idle, and waits for the reply.
 
         Args:
-            event: anything that JSON can hold.
-            request_id: the invocation's ID; the same one again is how Lambda retries. A new one
-                unless given.
+            event: anything that JSON can represent.
+            request_id: the invocation's ID, new unless given. Lambda's own retries repeat it.
 
         Returns:
-            The reply. One that looks like Lambda's error object cannot be told from an error.
+            The reply. A reply that looks like Lambda's error object counts as an error.
 
         Raises:
-            FunctionFailed: the function raised, or did not start.
-            FunctionTimedOut: it took too long.
+            FunctionFailed: the function raised an exception or did not start.
+            FunctionTimedOut: the function exceeded its time-out.
         """
-        leak_detector.received(event)
+        leak_detector.record_received_secrets(event)
         identity = request_id or str(uuid.uuid4())
         with self._one_at_a_time:
             seen = self._log.stat().st_size
-            answer = self._post(json.dumps(event).encode(), identity)
-            self._wait_for_end(seen, identity, failed=not answer.ok)
-        leak_detector.said(answer.text)
-        return _reply(answer.text)
+            response = self._post(json.dumps(event).encode(), identity)
+            self._wait_for_end(seen, identity, failed=not response.ok)
+        leak_detector.record_output(response.text)
+        return _reply(response.text)
 
     def lines(self) -> list[str]:
-        """Everything the function has written so far, line by line."""
+        """All output of the function so far, line by line."""
         return [line for line in self._read() if not _EMULATORS_OWN_LINE.match(line)]
 
     def records(self) -> list[dict[str, Any]]:
-        """Those of `lines` that are JSON objects, parsed."""
+        """The lines that are JSON objects, parsed."""
         parsed = []
         for line in self.lines():
             with contextlib.suppress(json.JSONDecodeError):
@@ -171,11 +169,11 @@ class LambdaRuntime:
         return [record for record in parsed if isinstance(record, dict)]
 
     def init_milliseconds(self) -> list[float]:
-        """How long each initialisation of the function has taken."""
+        """The duration of each initialisation, in milliseconds."""
         return [float(found[1]) for line in self._read() if (found := _INIT_REPORT.search(line))]
 
     def function_process(self) -> int:
-        """The ID of the process in which the function runs, once it was invoked."""
+        """The ID of the process that runs the function, after the first invocation."""
         [process] = _children(self._emulator_process)
         return process
 
@@ -193,14 +191,14 @@ class LambdaRuntime:
             )
 
     def _wait_for_end(self, seen: int, request_id: str, *, failed: bool) -> None:
-        """The reply may overtake the log; where the function died, no END line will come."""
+        """Waits for the END line, which may follow the reply and is missing after a crash."""
         end = f"END RequestId: {request_id}".encode()
         deadline = time.monotonic() + (_LOG_SECONDS / 10 if failed else _LOG_SECONDS)
         while end not in self._log.read_bytes()[seen:] and time.monotonic() < deadline:
             time.sleep(0.002)
 
     def _start(self, resources: contextlib.ExitStack) -> int:
-        """Starts the emulator, again where another process was quicker to take its ports."""
+        """Starts the emulator. Tries again if another process took one of the ports meanwhile."""
         for _ in range(_START_ATTEMPTS):
             with contextlib.ExitStack() as attempt:
                 port, runtime_port = _free_ports()
@@ -228,12 +226,12 @@ class LambdaRuntime:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is ours: it stops the emulator in __exit__
+                start_new_session=True,  # __exit__ stops the emulator after Ctrl-C
             )
         try:
             yield process
         finally:
-            process.terminate()  # the emulator kills the function before it goes
+            process.terminate()  # the emulator kills the function before it exits
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_STOP_SECONDS)
             process.kill()
@@ -241,7 +239,7 @@ class LambdaRuntime:
 
 
 def _children(parent: int) -> Iterator[int]:
-    """The processes that a process has started; others come and go while one looks at them."""
+    """The child processes of a process. Others may end while /proc is read."""
     for status in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             _, _, fields = status.read_text(errors="replace").rpartition(") ")
@@ -268,7 +266,7 @@ def _listens(port: int, process: subprocess.Popen[bytes]) -> bool:
 def _reply(text: str) -> Any:
     if text.startswith("Task timed out after "):
         raise FunctionTimedOut(text)
-    answer = json.loads(text)
-    if isinstance(answer, dict) and {"errorType", "errorMessage"} <= answer.keys():
-        raise FunctionFailed(answer)
-    return answer
+    response = json.loads(text)
+    if isinstance(response, dict) and {"errorType", "errorMessage"} <= response.keys():
+        raise FunctionFailed(response)
+    return response

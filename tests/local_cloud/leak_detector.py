@@ -1,9 +1,9 @@
-"""What the function says while tests run, and the secrets that it must never say.
+"""Finds secrets in what the function outputs while the tests run.
 
-Whatever runs the function notes its log, its replies and its errors here, and whatever makes or
-sees a secret notes the secret; at the end of a test run the two are held against each other. Notes
-are files in the folder that the environment names, for the commands under test are processes of
-their own; without it nothing is noted.
+Whatever runs the function records its log, replies and errors here. Whatever creates or receives a
+secret records the secret. At the end of a test run, `find_leaks` searches the output for the
+secrets. The records are files in the folder that the environment variable names, because the
+commands under test run in processes of their own. Without the variable nothing is recorded.
 """
 
 from __future__ import annotations
@@ -21,109 +21,109 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "LEAK_DETECTOR_FOLDER"
 
-# Shorter ones are a test's "x" or "wrong", which any text may hold.
-_SHORTEST: Final = 12
-_MAX_PLACE: Final = 500
-_KEPT_SECRET: Final = ("access_key", "secret_key", "security_token", "password", "keys")
+# Shorter secrets, such as a test's "x" or "wrong", occur in any text.
+_MIN_LENGTH: Final = 12
+_MAX_EXCERPT: Final = 500
+_SECRET_KEYS: Final = ("access_key", "secret_key", "security_token", "password", "keys")
 _SIGNATURE: Final = re.compile(r"[0-9a-f]{64}")
 _WORD: Final = re.compile(r"[^\s\"',;:<>()\[\]{}]+")
 
 P = ParamSpec("P")
 
 
-def said(*texts: object) -> None:
-    """Notes what the function said: texts as they are, all else as JSON."""
+def record_output(*texts: object) -> None:
+    """Records output of the function: texts as they are, everything else as JSON."""
     for text in texts:
-        _note("said", text if isinstance(text, str) else json.dumps(text, ensure_ascii=False))
+        _append("output", text if isinstance(text, str) else json.dumps(text, ensure_ascii=False))
 
 
-def made_secret(kind: str, secret: object) -> None:
-    """Notes a secret, under the kind by which a leak is then reported."""
-    if isinstance(secret, str) and len(secret) >= _SHORTEST:
-        _note("secrets", (kind, secret))
+def record_secret(kind: str, secret: object) -> None:
+    """Records a secret, and its kind for the report of a leak."""
+    if isinstance(secret, str) and len(secret) >= _MIN_LENGTH:
+        _append("secrets", (kind, secret))
 
 
-def kept_secret(value: object) -> None:
-    """Notes all that is secret in the content of a secret store's entry."""
+def record_stored_secrets(value: object) -> None:
+    """Records the secret parts of a value that is put into the secret store."""
     if not isinstance(value, dict):
         return
-    for name in _KEPT_SECRET:
+    for name in _SECRET_KEYS:
         parts = value.get(name)
         for part in parts if isinstance(parts, list | tuple) else [parts]:
-            made_secret(name, part)
-            made_secret(name, str(part).removeprefix("whsec_"))
+            record_secret(name, part)
+            record_secret(name, str(part).removeprefix("whsec_"))
 
 
-def showed_secret(headers: Mapping[str, Any]) -> None:
-    """Notes the secrets by which a request authorises itself."""
+def record_sent_secrets(headers: Mapping[str, Any]) -> None:
+    """Records the tokens and signatures in the headers of a request."""
     found = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
-    made_secret("token", found.get("x-auth-token"))
-    made_secret("token", found.get("x-security-token"))
+    record_secret("token", found.get("x-auth-token"))
+    record_secret("token", found.get("x-security-token"))
     for signature in _SIGNATURE.findall(found.get("authorization", "")):
-        made_secret("signature", signature)
+        record_secret("signature", signature)
     for signature in re.findall(r"v1,([A-Za-z0-9+/]{43}=)", found.get("webhook-signature", "")):
-        made_secret("webhook signature", signature)
+        record_secret("webhook signature", signature)
 
 
-def received(event: object) -> None:
-    """Notes the secrets that an HTTP request brings to the function."""
+def record_received_secrets(event: object) -> None:
+    """Records the secrets in the headers of an HTTP event."""
     headers = event.get("headers") if isinstance(event, dict) else None
     if isinstance(headers, dict):
-        showed_secret(headers)
+        record_sent_secrets(headers)
 
 
-def listening(entry: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
-    """A function's entry that notes what it answers or raises, as Lambda would show it."""
+def recording_invocations(entry: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
+    """Wraps an entry point: its replies and errors are recorded as Lambda would show them."""
 
     @wraps(entry)
-    def listened(self: Any, event: Any, context: Any) -> Any:
-        received(event)
+    def recorded(self: Any, event: Any, context: Any) -> Any:
+        record_received_secrets(event)
         try:
             reply = entry(self, event, context)
         except Exception as error:
-            said(*traceback.format_exception(error, chain=False))
+            record_output(*traceback.format_exception(error, chain=False))
             raise
-        said(reply)
+        record_output(reply)
         return reply
 
-    return listened
+    return recorded
 
 
-def noting(call: Callable[P, str]) -> Callable[P, str]:
-    """What makes a text that is going to be said."""
+def recording_text(call: Callable[P, str]) -> Callable[P, str]:
+    """Wraps a callable so that the texts that it returns are recorded as output."""
 
     @wraps(call)
-    def noted(*args: P.args, **keywords: P.kwargs) -> str:
+    def recorded(*args: P.args, **keywords: P.kwargs) -> str:
         text = call(*args, **keywords)
-        said(text)
+        record_output(text)
         return text
 
-    return noted
+    return recorded
 
 
-def leaks(folder: Path) -> list[str]:
-    """The secrets that were said: the kind and the place of each, never the secret itself.
+def find_leaks(folder: Path) -> list[str]:
+    """The secrets in the output: the kind and the surrounding text, never the secret itself.
 
     Args:
-        folder: the folder of the notes.
+        folder: the folder of the records.
     """
-    notes = _notes(folder, "said")
+    notes = _read(folder, "output")
     everything = "\n".join(notes)
-    words = "\n".join(set(_WORD.findall(everything)))  # most that is said is said often
-    signatures = set(_SIGNATURE.findall(words))  # and there are too many to look for each
+    words = "\n".join(set(_WORD.findall(everything)))  # most of the output repeats
+    signatures = set(_SIGNATURE.findall(words))  # there are too many to search for one by one
     found = []
-    for kind, secret in sorted({(kind, secret) for kind, secret in _notes(folder, "secrets")}):
+    for kind, secret in sorted({(kind, secret) for kind, secret in _read(folder, "secrets")}):
         if _SIGNATURE.fullmatch(secret):
             present = secret in signatures
         else:
             present = secret in (words if _WORD.fullmatch(secret) else everything)
         if present:
             place = next(note for note in notes if secret in note)
-            found.append(f"{kind}: {place.replace(secret, '[here]')[:_MAX_PLACE]}")
+            found.append(f"{kind}: {place.replace(secret, '[here]')[:_MAX_EXCERPT]}")
     return found
 
 
-def _note(name: str, note: object) -> None:
+def _append(name: str, note: object) -> None:
     folder = os.environ.get(FOLDER)
     if folder:
         line = json.dumps(note) + "\n"
@@ -131,6 +131,6 @@ def _note(name: str, note: object) -> None:
             notes.write(line.encode())
 
 
-def _notes(folder: Path, name: str) -> list[Any]:
+def _read(folder: Path, name: str) -> list[Any]:
     path = folder / name
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -1,4 +1,4 @@
-"""All that the function talks to, on loopback: the database service, IAM and the secret store."""
+"""Everything that the function calls, on loopback: GaussDB, IAM and the secrets extension."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Final, Literal, Self
 
 from tests.local_cloud.emulator import Emulator
-from tests.local_cloud.secrets_extension import SecretStore
+from tests.local_cloud.secrets_extension import SecretsExtension
 
 Credentials = Literal["password", "aksk"]
 
@@ -29,23 +29,23 @@ WEBHOOK_SECRET: Final = "gaussdb-backup/webhook"
 
 
 class LocalCloud:
-    """A cloud with one user, one access key, one instance and their secrets; a context manager.
+    """A cloud with one user, one access key, one instance and the secrets; a context manager.
 
     Attributes:
         emulator: IAM and the database service.
-        store: Secrets Manager behind the extension, without a cache, as the template sets it.
+        secrets: the secrets extension, without a cache, as the template configures it.
     """
 
     def __init__(self) -> None:
         self.emulator = Emulator()
-        self.store = SecretStore(ttl=0)
+        self.secrets = SecretsExtension(ttl=0)
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
             starting.enter_context(self.emulator)
-            starting.enter_context(self.store)
-            self._furnish()
+            starting.enter_context(self.secrets)
+            self._populate()
             self._running = starting.pop_all()
         return self
 
@@ -53,7 +53,7 @@ class LocalCloud:
         self._running.close()
 
     def environment(self, credentials: Credentials = "password") -> dict[str, str]:
-        """The variables with which the function uses this cloud, as the template would set them."""
+        """The environment variables for this cloud, as the template would set them."""
         return {
             "GAUSSDB_ENDPOINT": self.emulator.gaussdb_endpoint,
             "IAM_ENDPOINT": self.emulator.iam_endpoint,
@@ -63,14 +63,14 @@ class LocalCloud:
             "DEFAULT_PAYLOAD": json.dumps({"instance_id": INSTANCE_ID}),
             "POWERTOOLS_METRICS_NAMESPACE": "GaussDBBackup",
             "POWERTOOLS_SERVICE_NAME": "gaussdb-backup",
-            **self.store.environment(),
+            **self.secrets.environment(),
         }
 
-    def _furnish(self) -> None:
+    def _populate(self) -> None:
         iam = self.emulator.iam
         iam.add_user(USER["username"], USER["password"], USER["domain_name"])
         iam.add_access_key(ACCESS_KEY["access_key"], ACCESS_KEY["secret_key"])
         self.emulator.add_instance(instance_id=INSTANCE_ID, name="orders")
-        self.store.put(CREDENTIALS_SECRETS["password"], USER)
-        self.store.put(CREDENTIALS_SECRETS["aksk"], ACCESS_KEY)
-        self.store.put(WEBHOOK_SECRET, {"keys": [WEBHOOK_KEY]})
+        self.secrets.put(CREDENTIALS_SECRETS["password"], USER)
+        self.secrets.put(CREDENTIALS_SECRETS["aksk"], ACCESS_KEY)
+        self.secrets.put(WEBHOOK_SECRET, {"keys": [WEBHOOK_KEY]})

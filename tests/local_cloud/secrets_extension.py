@@ -1,8 +1,9 @@
 """A stand-in for the AWS Parameters and Secrets Lambda Extension, in front of Secrets Manager.
 
-It answers as the real extension was seen to: `not ready` while the function starts, one opaque 400
-for whatever goes wrong with a secret, a cache that only its TTL can empty. What nobody has recorded
-(a wrong token, a forwarded request) is answered as AWS's open Secrets Manager Agent does.
+It behaves as the real extension was observed to: "not ready" while the function starts, the same
+400 for everything that is wrong with a secret, and a cache that only the TTL expires. Where no
+recording exists (a wrong token, a forwarded request), it behaves as AWS's open-source Secrets
+Manager Agent does.
 """
 
 from __future__ import annotations
@@ -33,76 +34,76 @@ UNEXPECTED: Final = "an unexpected error occurred while executing request"
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Response:
     status: int
     body: bytes
     content_type: str = "text/plain; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
-class _Silence:
+class _NoResponse:
     seconds: float
 
 
-_OPAQUE: Final = _Answer(400, UNEXPECTED.encode())
+_OPAQUE: Final = _Response(400, UNEXPECTED.encode())
 
 
-class SecretStore:
-    """Secrets Manager behind the extension, as a context manager.
+class SecretsExtension:
+    """The extension with Secrets Manager behind it; a context manager.
 
     Args:
-        ttl: `SECRETS_MANAGER_TTL` in seconds; None is the variable left out. As in the real
-            extension that means 300 s, and more than 300 s is 300 s.
+        ttl: `SECRETS_MANAGER_TTL` in seconds; None stands for no variable, which means 300 s. More
+            than 300 s counts as 300 s, as in the real extension.
         now: the cache's clock, in seconds.
 
     Attributes:
-        session_token: what the function must send as `X-Aws-Parameters-Secrets-Token`.
-        reads: the name or ARN of every secret that was asked for, in order, refusals included.
-        fetches: those of them that the cache could not answer.
-        token_refusal: status and body for a missing or wrong token; nobody has recorded them.
+        session_token: the token that the function must send as `X-Aws-Parameters-Secrets-Token`.
+        reads: the names or ARNs of all requested secrets, in order, rejected requests included.
+        fetches: the reads that the cache did not answer.
+        wrong_token_response: status and body for a missing or wrong token; no recording exists.
     """
 
     def __init__(
         self, ttl: int | None = None, *, now: Callable[[], float] = time.monotonic
     ) -> None:
         self.session_token = f"not-a-real-session-token-{secrets.token_hex(8)}"
-        leak_detector.made_secret("session token", self.session_token)
+        leak_detector.record_secret("session token", self.session_token)
         self.reads: list[str] = []
         self.fetches: list[str] = []
-        self.token_refusal = (403, "Bad Token")
+        self.wrong_token_response = (403, "Bad Token")
         self._ttl = ttl
         self._now = now
         self._manager = SecretsManager()
-        self._cache: dict[tuple[tuple[str, str], ...], tuple[float, _Answer]] = {}
-        self._faults: deque[_Answer | _Silence] = deque()
+        self._cache: dict[tuple[tuple[str, str], ...], tuple[float, _Response]] = {}
+        self._faults: deque[_Response | _NoResponse] = deque()
         self._ready_at = 0.0
         self._closing = threading.Event()
         self._server: _Server | None = None
         self.port = 0
 
     def __enter__(self) -> Self:
-        self.come_back()
+        self.listen_again()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._closing.set()
-        self.go_away()
+        self.stop_listening()
 
     def put(self, name: str, value: Mapping[str, object] | str | bytes) -> str:
         """Stores a secret (see `SecretsManager.put`) and returns its `VersionId`."""
         return self._manager.put(name, value)
 
     def rotate(self, name: str, value: Mapping[str, object] | str | bytes) -> str:
-        """Gives a secret that exists a new current version and returns its `VersionId`."""
+        """Gives an existing secret a new current version and returns its `VersionId`."""
         self._manager.arn(name)
         return self._manager.put(name, value)
 
     def arn(self, name: str) -> str:
-        """The ARN of a secret that was put here."""
+        """The ARN of a stored secret."""
         return self._manager.arn(name)
 
     def environment(self) -> dict[str, str]:
-        """The variables through which a function finds this extension."""
+        """The environment variables by which a function finds this extension."""
         found = {
             "AWS_SESSION_TOKEN": self.session_token,
             "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(self.port),
@@ -110,88 +111,92 @@ class SecretStore:
         return found if self._ttl is None else found | {"SECRETS_MANAGER_TTL": str(self._ttl)}
 
     def not_ready(self, *, times: int = 0, seconds: float = 0) -> None:
-        """Answers as the extension does during init: the next `times`, or for `seconds`."""
-        self.answer_next(400, NOT_READY, times=times)
+        """Responds "not ready", as during init, to the next `times` requests or for `seconds`."""
+        self.respond_next(400, NOT_READY, times=times)
         self._ready_at = time.monotonic() + seconds
 
-    def answer_next(self, status: int, body: str | bytes, *, times: int = 1) -> None:
-        """Answers the next requests with this instead of a secret."""
+    def respond_next(self, status: int, body: str | bytes, *, times: int = 1) -> None:
+        """Sends this response to the next requests instead of a secret."""
         raw = body if isinstance(body, bytes) else body.encode()
-        self._faults.extend([_Answer(status, raw)] * times)
+        self._faults.extend([_Response(status, raw)] * times)
 
     def hang(self, seconds: float, *, times: int = 1) -> None:
-        """Leaves the next requests without any answer and then drops their connections."""
-        self._faults.extend([_Silence(seconds)] * times)
+        """Sends no response to the next requests and closes their connections after `seconds`."""
+        self._faults.extend([_NoResponse(seconds)] * times)
 
     @contextlib.contextmanager
-    def absent(self) -> Iterator[None]:
-        """Inside, connections are refused: the layer is missing, or not up yet."""
-        self.go_away()
+    def unreachable(self) -> Iterator[None]:
+        """Refuses connections inside the block: the layer is missing, or not running yet."""
+        self.stop_listening()
         try:
             yield
         finally:
-            self.come_back()
+            self.listen_again()
 
-    def go_away(self) -> None:
-        """Stops listening and cuts what is connected."""
+    def stop_listening(self) -> None:
+        """Stops listening and closes all connections."""
         if self._server is not None:
             self._server.stop()
             self._server = None
 
-    def come_back(self) -> None:
-        """Listens again, on the port of the first time."""
+    def listen_again(self) -> None:
+        """Listens on the same port as the first time."""
         if self._server is None:
             self._server = _Server(self.port, self._respond)
             self.port = self._server.server_port
             self._server.start()
 
-    def _respond(self, method: str, target: str, headers: Message) -> _Answer | None:
+    def _respond(self, method: str, target: str, headers: Message) -> _Response | None:
         url = urlsplit(target)
         query = dict(parse_qsl(url.query))
         self.reads.append(query.get("secretId", ""))
         if time.monotonic() < self._ready_at:
-            return _Answer(400, NOT_READY.encode())
+            return _Response(400, NOT_READY.encode())
         if self._faults:
-            return self._misbehave(self._faults.popleft())
-        return self._refusal(method, url.path, headers) or self._secret(query)
+            return self._apply_fault(self._faults.popleft())
+        return self._rejection(method, url.path, headers) or self._secret(query)
 
-    def _misbehave(self, fault: _Answer | _Silence) -> _Answer | None:
-        if isinstance(fault, _Silence):
+    def _apply_fault(self, fault: _Response | _NoResponse) -> _Response | None:
+        if isinstance(fault, _NoResponse):
             self._closing.wait(fault.seconds)
             return None
         return fault
 
-    def _refusal(self, method: str, path: str, headers: Message) -> _Answer | None:
+    def _rejection(self, method: str, path: str, headers: Message) -> _Response | None:
         if "X-Forwarded-For" in headers:
-            return _Answer(400, b"Forwarded")
+            return _Response(400, b"Forwarded")
         if headers.get("X-Aws-Parameters-Secrets-Token") != self.session_token:
-            status, body = self.token_refusal
-            return _Answer(status, body.encode())
+            status, body = self.wrong_token_response
+            return _Response(status, body.encode())
         if path != "/secretsmanager/get":
-            return _Answer(404, b"404 page not found\n")
+            return _Response(404, b"404 page not found\n")
         if method != "GET":
-            return _Answer(405, b"")
+            return _Response(405, b"")
         return None
 
-    def _secret(self, query: Mapping[str, str]) -> _Answer:
+    def _secret(self, query: Mapping[str, str]) -> _Response:
         names = {"secretId": "SecretId", "versionStage": "VersionStage", "versionId": "VersionId"}
-        request = {theirs: query[ours] for ours, theirs in names.items() if ours in query}
+        request = {
+            aws_name: query[extension_name]
+            for extension_name, aws_name in names.items()
+            if extension_name in query
+        }
         key = tuple(sorted(request.items()))
-        kept_until, answer = self._cache.get(key, (0.0, _OPAQUE))
-        if key in self._cache and self._now() < kept_until:
-            return answer
+        expires_at, response = self._cache.get(key, (0.0, _OPAQUE))
+        if key in self._cache and self._now() < expires_at:
+            return response
         self.fetches.append(query.get("secretId", ""))
         try:
-            answer = _as_extension(self._manager.get(request))
+            response = _extension_response(self._manager.get(request))
         except SecretsManagerRefused:
             return _OPAQUE
         ttl = MAX_TTL_SECONDS if self._ttl is None else min(self._ttl, MAX_TTL_SECONDS)
-        self._cache[key] = (self._now() + ttl, answer)
-        return answer
+        self._cache[key] = (self._now() + ttl, response)
+        return response
 
 
-def _as_extension(value: Mapping[str, Any]) -> _Answer:
-    """The recorded shape: the date as text, both kinds of content present, and `ResultMetadata`."""
+def _extension_response(value: Mapping[str, Any]) -> _Response:
+    """The recorded form: the date as text, both kinds of content, and `ResultMetadata`."""
     created = datetime.fromtimestamp(float(value["CreatedDate"]), UTC)
     body = {
         "ARN": value["ARN"],
@@ -203,16 +208,16 @@ def _as_extension(value: Mapping[str, Any]) -> _Answer:
         "VersionStages": value["VersionStages"],
         "ResultMetadata": {},
     }
-    return _Answer(200, json.dumps(body).encode(), "application/json")
+    return _Response(200, json.dumps(body).encode(), "application/json")
 
 
 class _Server(ThreadingHTTPServer):
-    """Listens on loopback, and can cut the connections that clients keep alive."""
+    """Listens on loopback and can close the connections that clients keep alive."""
 
     daemon_threads = True
 
-    def __init__(self, port: int, respond: Callable[[str, str, Message], _Answer | None]) -> None:
-        super().__init__(("127.0.0.1", port), _Request)
+    def __init__(self, port: int, respond: Callable[[str, str, Message], _Response | None]) -> None:
+        super().__init__(("127.0.0.1", port), _RequestHandler)
         self.respond = respond
         self._connections: set[socket.socket] = set()
         self._thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
@@ -237,23 +242,23 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
 
-class _Request(BaseHTTPRequestHandler):
+class _RequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
-    def _answer(self) -> None:
-        answer = self.server.respond(self.command, self.path, self.headers)
-        if answer is None:
+    def _handle(self) -> None:
+        response = self.server.respond(self.command, self.path, self.headers)
+        if response is None:
             self.close_connection = True
             return
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_response(response.status)
+        self.send_header("Content-Type", response.content_type)
+        self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
         with contextlib.suppress(ConnectionError):
-            self.wfile.write(answer.body)
+            self.wfile.write(response.body)
 
-    do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - http.server's own names
+    do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815 - http.server's own names
 
     def log_message(self, *_: object) -> None:
-        """Says nothing: what was asked is in `SecretStore.reads`."""
+        """Logs nothing; `SecretsExtension.reads` records the requests."""

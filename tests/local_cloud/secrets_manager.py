@@ -1,4 +1,4 @@
-"""AWS Secrets Manager, played by moto's server on loopback and spoken to over plain HTTP."""
+"""AWS Secrets Manager: moto's server on loopback, called over plain HTTP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 REGION: Final = "eu-central-1"
-# moto checks no signature, but finds the service it shall play in this header
+# moto verifies no signature; it reads the service's name from this header
 _ROUTING: Final = (
     "AWS4-HMAC-SHA256"
     f" Credential=AKIAIOSFODNN7EXAMPLE/20260101/{REGION}/secretsmanager/aws4_request,"
@@ -28,7 +28,7 @@ _TIMEOUT_SECONDS: Final = 10
 
 
 class SecretsManagerRefused(Exception):
-    """Secrets Manager answered with an error; `kind` is AWS's own name for it."""
+    """Secrets Manager answered with an error; `kind` is AWS's name of the error."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(f"{kind}: {message}")
@@ -36,9 +36,9 @@ class SecretsManagerRefused(Exception):
 
 
 class SecretsManager:
-    """The secrets of one AWS account that nobody else uses.
+    """The secrets of one AWS account of its own.
 
-    All accounts of a process share one server, which ends with the process.
+    All accounts in a process share one server, which ends with the process.
     """
 
     def __init__(self) -> None:
@@ -50,12 +50,12 @@ class SecretsManager:
 
         Args:
             name: the secret's name.
-            value: a mapping is stored as JSON, a text as it is, bytes as `SecretBinary`.
+            value: a mapping is stored as JSON, a text unchanged, bytes as `SecretBinary`.
 
         Returns:
             The new version's `VersionId`.
         """
-        leak_detector.kept_secret(value)
+        leak_detector.record_stored_secrets(value)
         content = _content(value)
         if name in self._arns:
             return str(self._call("PutSecretValue", {"SecretId": name, **content})["VersionId"])
@@ -64,14 +64,14 @@ class SecretsManager:
         return str(created["VersionId"])
 
     def arn(self, name: str) -> str:
-        """The ARN of a secret that was put here."""
+        """The ARN of a stored secret."""
         return self._arns[name]
 
     def get(self, request: Mapping[str, str]) -> dict[str, Any]:
-        """What `GetSecretValue` answers.
+        """The response of `GetSecretValue`.
 
         Args:
-            request: `SecretId`, and `VersionStage` or `VersionId` where wanted.
+            request: `SecretId`, and optionally `VersionStage` or `VersionId`.
 
         Raises:
             SecretsManagerRefused: no such secret, stage or version.
@@ -106,7 +106,7 @@ def _content(value: Mapping[str, object] | str | bytes) -> dict[str, str]:
 
 @functools.cache
 def _server() -> str:
-    """Starts moto once per process: its store is global anyway, and accounts keep users apart."""
+    """Starts moto once per process: its store is global, and accounts separate the users."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -26,7 +26,7 @@ from tests.local_cloud.events import (
     sample,
     signed_headers,
 )
-from tests.local_cloud.harness import Stage
+from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import INSTANCE_ID
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-    from tests.local_cloud.harness import Ending
+    from tests.local_cloud.harness import Invocation
 
 REPLY: Final = jsonschema_rs.validator_for(reply())
 PROBLEM: Final = jsonschema_rs.validator_for(openapi()["components"]["schemas"]["Problem"])
@@ -53,11 +53,11 @@ many = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCh
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
+def harness() -> Iterator[Harness]:
     """One execution environment for all events, warm as in real life."""
-    with Stage() as stage:
-        stage.emulator.backup_seconds = 0
-        yield stage
+    with Harness() as harness:
+        harness.emulator.backup_seconds = 0
+        yield harness
 
 
 # --- events ----------------------------------------------------------------------------------
@@ -186,29 +186,29 @@ def door(event: Any) -> str:
     return "http" if is_text(fields.get("httpMethod")) else "raising"
 
 
-def check(event: Any, ending: Ending) -> None:
+def check(event: Any, invocation: Invocation) -> None:
     """The whole of what holds for every event."""
     match door(event):
         case "http":
-            check_response(ending)
+            check_response(invocation)
         case "sqs":
             records = event["Records"] if isinstance(event, dict) else event
-            failed = [one["itemIdentifier"] for one in ending.reply["batchItemFailures"]]
+            failed = [one["itemIdentifier"] for one in invocation.reply["batchItemFailures"]]
             assert set(failed) <= {one["messageId"] for one in records}
-            assert set(ending.reply) == {"batchItemFailures"}
-        case "sns" if ending.error is None:
-            assert len(ending.reply["replies"]) == len(event["Records"])
-    if ending.error is not None:
+            assert set(invocation.reply) == {"batchItemFailures"}
+        case "sns" if invocation.error is None:
+            assert len(invocation.reply["replies"]) == len(event["Records"])
+    if invocation.error is not None:
         assert door(event) in {"raising", "sns"}
-        assert len(str(ending.error).splitlines()) == 1
+        assert len(str(invocation.error).splitlines()) == 1
     elif door(event) != "http":
-        REPLY.validate(ending.reply)
-    check_log(ending)
+        REPLY.validate(invocation.reply)
+    check_log(invocation)
 
 
-def check_response(ending: Ending) -> None:
+def check_response(invocation: Invocation) -> None:
     """A response as a gateway can pass it on: the reply, or problem details."""
-    answer = response(ending.reply)
+    answer = response(invocation.reply)
     if answer.status < 300:
         assert answer.headers == {"Content-Type": "application/json"}
         REPLY.validate(answer.body)
@@ -219,13 +219,13 @@ def check_response(ending: Ending) -> None:
     assert ("Allow" in answer.headers) == (answer.status == 405)
 
 
-def check_log(ending: Ending) -> None:
+def check_log(invocation: Invocation) -> None:
     """A line for each delivery that can be written; no bug; and no call for what is refused."""
-    assert ending.records
-    json.dumps(ending.records, ensure_ascii=False).encode()
-    assert not [one for one in ending.records if one.get("error") == "InternalError"]
-    if all(one.get("error") in REFUSED and "error_code" not in one for one in ending.records):
-        assert ending.calls == []
+    assert invocation.records
+    json.dumps(invocation.records, ensure_ascii=False).encode()
+    assert not [one for one in invocation.records if one.get("error") == "InternalError"]
+    if all(one.get("error") in REFUSED and "error_code" not in one for one in invocation.records):
+        assert invocation.calls == []
 
 
 # --- the laws --------------------------------------------------------------------------------
@@ -239,41 +239,41 @@ def check_log(ending: Ending) -> None:
 @example({**PAYLOAD, "scheduled_time": "\ud800"})
 @example({**PAYLOAD, "action": "verify", "max_age_hours": 10**400})
 @example({"requestContext": {"http": {}, "requestId": "\ud800"}})
-def test_any_json_is_answered_by_its_door(stage: Stage, event: Any) -> None:
+def test_any_json_is_answered_by_its_door(harness: Harness, event: Any) -> None:
     """Any JSON at all."""
-    check(event, stage.deliver(copy.deepcopy(event)))
+    check(event, harness.invoke(copy.deepcopy(event)))
 
 
 @many
 @given(changed_samples())
-def test_any_change_to_a_sample_is_answered_by_its_door(stage: Stage, event: Any) -> None:
+def test_any_change_to_a_sample_is_answered_by_its_door(harness: Harness, event: Any) -> None:
     """What nearly is an event of AWS."""
-    check(event, stage.deliver(copy.deepcopy(event)))
+    check(event, harness.invoke(copy.deepcopy(event)))
 
 
 @many
 @given(requests())
-def test_any_request_is_answered_as_http(stage: Stage, event: Any) -> None:
+def test_any_request_is_answered_as_http(harness: Harness, event: Any) -> None:
     """Any bytes, any headers, any path: a response, and nobody gets in whom nobody knows."""
-    ending = stage.deliver(copy.deepcopy(event))
-    check(event, ending)
+    invocation = harness.invoke(copy.deepcopy(event))
+    check(event, invocation)
     context = event["requestContext"]
     is_known = "authorizer" in context or context.get("identity", {}).get("userArn")
     if door(event) == "http" and not is_known:
-        assert response(ending.reply).status == 401
+        assert response(invocation.reply).status == 401
 
 
 @many
 @given(body=st.binary(max_size=200), headers=HEADERS)
 def test_any_signed_bytes_are_answered_as_http(
-    stage: Stage, body: bytes, headers: dict[str, str]
+    harness: Harness, body: bytes, headers: dict[str, str]
 ) -> None:
     """Whoever has a key may send nonsense too, with any other headers beside the signature."""
-    signed = signed_headers(body, now=stage.time.now())
+    signed = signed_headers(body, now=harness.time.now())
     spoken_for = {"webhook-id", "webhook-timestamp", "webhook-signature"}
     others = {name: value for name, value in headers.items() if name.lower() not in spoken_for}
     event = http(body, encoded=True, known=False, headers={**others, **signed})
-    ending = stage.deliver(event)
-    check(event, ending)
-    assert response(ending.reply).status in {400, 415}
-    assert ending.calls == []
+    invocation = harness.invoke(event)
+    check(event, invocation)
+    assert response(invocation.reply).status in {400, 415}
+    assert invocation.calls == []

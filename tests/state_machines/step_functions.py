@@ -273,7 +273,7 @@ def _invoked(invoke: Callable[[Any], Any], event: Any) -> tuple[int, dict[str, s
     except FunctionTimedOut as error:
         return _refused(400, "Unknown", {"message": NO_ERROR_TYPE.format(error)})
     except FunctionFailed as error:
-        return 200, {"X-Amz-Function-Error": "Unhandled"}, json.dumps(error.answer).encode()
+        return 200, {"X-Amz-Function-Error": "Unhandled"}, json.dumps(error.response).encode()
 
 
 def _refused(

@@ -151,7 +151,7 @@ RAISED = {"errorMessage": "fewer requests, please", "errorType": "Throttled", "s
         ("States.Timeout", "", ""),
         ("Lambda.SdkClientException", "no connection", "no connection"),
         ("Runtime.ExitError", '{"errorType":"none told"}', '{"errorType":"none told"}'),
-        ("Runtime.OutOfMemory", json.dumps(KILLED.answer), KILLED.error_message),
+        ("Runtime.OutOfMemory", json.dumps(KILLED.response), KILLED.error_message),
     ],
 )
 @pytest.mark.parametrize(

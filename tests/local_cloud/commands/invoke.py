@@ -33,7 +33,7 @@ def main() -> None:
         try:
             reply = function.invoke(event)
         except FunctionFailed as error:
-            reply = error.answer
+            reply = error.response
         except FunctionTimedOut as error:
             reply = str(error)
         sys.stdout.write("\n".join([*function.lines(), json.dumps(reply, indent=2), ""]))

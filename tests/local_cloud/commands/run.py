@@ -50,7 +50,7 @@ def _invoke(environment: Mapping[str, str], event: Any) -> tuple[list[dict[str, 
         try:
             reply, refusal = function.invoke(event), None
         except FunctionFailed as error:
-            reply, refusal = error.answer, str(error)
+            reply, refusal = error.response, str(error)
         except FunctionTimedOut as error:
             reply, refusal = str(error), str(error)
         _print("The function's log:", *function.lines())

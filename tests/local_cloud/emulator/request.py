@@ -31,7 +31,7 @@ class Request:
             headers: the header fields, names in any case.
             body: the body's bytes.
         """
-        leak_detector.showed_secret(headers)
+        leak_detector.record_sent_secrets(headers)
         url = urlsplit(target)
         return cls(
             method=method,
