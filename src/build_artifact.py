@@ -16,6 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from trusted_authorities import replace_by_directory
+
 SOURCES = Path(__file__).resolve().parent
 PYTHON = "3.13"
 # What that Python writes at the head of its bytecode; no other version can write it.
@@ -75,6 +77,7 @@ def build(artifact: Path, arch: str) -> None:
     """
     _install_packages(artifact, arch)
     _prune(artifact)
+    replace_by_directory(artifact / "certifi" / "cacert.pem")
     shutil.copytree(
         SOURCES / "gaussdb_backup",
         artifact / "gaussdb_backup",

@@ -42,7 +42,11 @@ NO_EVIDENCE = Evidence()
 
 
 class ConfigurationError(Exception):
-    """An environment variable is missing or malformed; the message names it, never its value."""
+    """What the function needs to start is missing or malformed.
+
+    Mostly an environment variable: the message names it and never its value. Otherwise the trusted
+    authorities of the artifact.
+    """
 
 
 class BackupError(Exception):

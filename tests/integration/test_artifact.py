@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.local_cloud.lambda_runtime import LambdaRuntime
-from tests.local_cloud.local_cloud import LocalCloud
+from tests.local_cloud.certificates import Authority, trust
+from tests.local_cloud.lambda_runtime import FunctionFailed, LambdaRuntime
+from tests.local_cloud.local_cloud import INSTANCE_ID, LocalCloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from tests.local_cloud.local_cloud import Credentials
 
 ROOT = Path(__file__).resolve().parents[2]
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
@@ -223,3 +226,50 @@ def test_the_artifact_makes_a_backup(
         reply = function.invoke(event)
         [backup] = cloud.emulator.backups
     assert (reply["outcome"], reply["job_id"]) == ("created", backup.job_id)
+
+
+@needs_runtime_python
+@pytest.mark.parametrize("credentials", ["password", "aksk"])
+def test_the_artifact_trusts_its_directory_of_authorities(
+    built: Callable[[str], Path], tmp_path: Path, credentials: Credentials
+) -> None:
+    """It verifies IAM and the database service by a root that lies there beside certifi's."""
+    artifact = shutil.copytree(built(OWN_ARCHITECTURE), tmp_path / "task")
+    assert len([*(artifact / "certifi/cacert.pem").glob("[0-9a-f]*.0")]) > 100
+    authority = Authority(tmp_path)
+    trust(artifact, authority)
+    with (
+        LocalCloud(authority.context()) as cloud,
+        LambdaRuntime(
+            cloud.environment(credentials), code=artifact, python=RUNTIME_PYTHON
+        ) as function,
+    ):
+        reply = function.invoke({"instance_id": INSTANCE_ID})
+        [backup] = cloud.emulator.backups
+    assert (reply["outcome"], reply["job_id"]) == ("created", backup.job_id)
+
+
+@needs_runtime_python
+@pytest.mark.parametrize("damage", ["a foreign root", "missing", "emptied"])
+def test_the_artifact_trusts_nobody_else(
+    built: Callable[[str], Path], tmp_path: Path, damage: str
+) -> None:
+    """Without its authorities it does not start; nothing is ever sent unverified."""
+    artifact = shutil.copytree(built(OWN_ARCHITECTURE), tmp_path / "task")
+    authorities = artifact / "certifi/cacert.pem"
+    if damage != "a foreign root":
+        shutil.rmtree(authorities)
+    if damage == "emptied":
+        authorities.mkdir()
+    with (
+        LocalCloud(Authority(tmp_path).context()) as cloud,
+        LambdaRuntime(cloud.environment(), code=artifact, python=RUNTIME_PYTHON) as function,
+    ):
+        with pytest.raises(FunctionFailed) as failure:
+            function.invoke({"instance_id": INSTANCE_ID})
+        assert cloud.emulator.calls == []
+    if damage == "a foreign root":
+        assert failure.value.error_type == "ServiceUnavailable"
+    else:
+        assert failure.value.error_type == "ConfigurationError"
+        assert failure.value.error_message.startswith("the trusted authorities ")

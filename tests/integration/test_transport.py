@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import socket
-import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from gaussdb_backup.credentials.models import TokenAuth
 from gaussdb_backup.http_client.transport import NotSent, ResponseLost, Transport, is_loopback
+from tests.local_cloud.certificates import Authority
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -436,62 +432,16 @@ def test_no_password_of_the_machine_is_sent(
         assert not any(b"authorization" in request.lower() for request in host.requests)
 
 
-class Certificate:
-    """A certificate that nobody but its own file vouches for.
-
-    Attributes:
-        path: the certificate as a bundle of one.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "certificate.pem"
-        self._key_path = folder / "key.pem"
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a host of the tests")])
-        now = datetime.now(UTC)
-        hosts = [
-            x509.DNSName(OUTWARD),
-            x509.DNSName("localhost"),
-            x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-        ]
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(1)
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
-            .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        self.path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        self._key_path.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-
-    def context(self) -> ssl.SSLContext:
-        """What a server needs to show it."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.path, self._key_path)
-        return context
-
-
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """The certificate of the hosts here."""
-    return Certificate(tmp_path_factory.mktemp("certificate"))
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Who vouches for the hosts here."""
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture
-def tls_host(certificate: Certificate) -> Iterator[Host]:
+def tls_host(authority: Authority) -> Iterator[Host]:
     """A server over TLS whose certificate nobody knows."""
-    with Host(answering(OK), certificate.context()) as host:
+    with Host(answering(OK), authority.context()) as host:
         yield host
 
 
@@ -534,21 +484,19 @@ def test_verification_cannot_be_switched_off(
 def test_a_bundle_can_add_a_company_s_own_authority(
     transport: Transport,
     tls_host: Host,
-    certificate: Certificate,
+    authority: Authority,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Verification is then by that bundle; this also shows that the server above is a good one."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.path))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.path))
     assert exchange(transport, tls_host.url(OUTWARD, "https")).status == 200
 
 
 @pytest.fixture
-def trusting(
-    certificate: Certificate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Transport:
-    """A transport whose authorities are that certificate alone, and lie in a file that is gone."""
+def trusting(authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Transport:
+    """A transport whose authorities are that one alone, and lie in a file that is gone."""
     bundle = tmp_path / "authorities.pem"
-    bundle.write_bytes(certificate.path.read_bytes())
+    bundle.write_bytes(authority.path.read_bytes())
     monkeypatch.setattr("gaussdb_backup.http_client.transport.DEFAULT_CA_BUNDLE_PATH", str(bundle))
     transport = Transport()
     transport.load_trusted_authorities()
@@ -557,10 +505,10 @@ def trusting(
 
 
 def test_the_authorities_are_read_once_for_all_connections(
-    trusting: Transport, certificate: Certificate
+    trusting: Transport, authority: Authority
 ) -> None:
     """Whoever they vouch for is spoken to, on as many connections as it takes."""
-    with Host(ending(OK), certificate.context()) as host:
+    with Host(ending(OK), authority.context()) as host:
         for host_name in ("127.0.0.1", "localhost", OUTWARD, OUTWARD):
             assert exchange(trusting, host.url(host_name, "https")).status == 200
         assert host.connections == 4

@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import json
 from contextlib import ExitStack
-from typing import Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from tests.local_cloud.emulator import Emulator
 from tests.local_cloud.secrets_extension import SecretsExtension
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 Credentials = Literal["password", "aksk"]
 
@@ -31,13 +34,16 @@ WEBHOOK_SECRET: Final = "gaussdb-backup/webhook"
 class LocalCloud:
     """A cloud with one user, one access key, one instance and the secrets; a context manager.
 
+    Args:
+        tls: the certificate of IAM and the database service; plain HTTP unless given.
+
     Attributes:
         emulator: IAM and the database service.
         secrets: the secrets extension, without a cache, as the template configures it.
     """
 
-    def __init__(self) -> None:
-        self.emulator = Emulator()
+    def __init__(self, tls: SSLContext | None = None) -> None:
+        self.emulator = Emulator(tls=tls)
         self.secrets = SecretsExtension(ttl=0)
         self._running = ExitStack()
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ssl import SSLContext
 from types import TracebackType
 from typing import Literal, Self
 
@@ -25,12 +26,17 @@ class Emulator(Inventory):
 
     What it keeps, and how to fill it, is in `Inventory`; how it behaves, in `Behaviour`.
 
+    Args:
+        project_id: the ID of its project; a new one unless given.
+        tls: the certificate of both services; they speak plain HTTP unless given.
+
     Attributes:
         faults: what is to go wrong.
     """
 
-    def __init__(self, project_id: str | None = None) -> None:
+    def __init__(self, project_id: str | None = None, tls: SSLContext | None = None) -> None:
         super().__init__(project_id)
+        self._scheme = "https" if tls else "http"
         self.faults = FaultScript()
         self._desk = Dispatcher(self._lock, self.clock, self._gaussdb, self.faults)
         gateway = Gateway(self.iam)
@@ -38,8 +44,8 @@ class Emulator(Inventory):
         iam = Iam(self.iam, gateway, lambda: self.gaussdb_endpoint)
         routes = Routes(gateway, iam, api, OtherOperations(self._gaussdb, api))
         self._listeners: dict[ServiceName, Listener] = {
-            "iam": Listener(self._desk.serve("iam", routes)),
-            "gaussdb": Listener(self._desk.serve("gaussdb", routes)),
+            "iam": Listener(self._desk.serve("iam", routes), tls),
+            "gaussdb": Listener(self._desk.serve("gaussdb", routes), tls),
         }
 
     def __enter__(self) -> Self:
@@ -69,12 +75,12 @@ class Emulator(Inventory):
     @property
     def iam_endpoint(self) -> str:
         """The URL of IAM."""
-        return f"http://{HOST}:{self._listeners['iam'].port}"
+        return f"{self._scheme}://{HOST}:{self._listeners['iam'].port}"
 
     @property
     def gaussdb_endpoint(self) -> str:
         """The URL of GaussDB."""
-        return f"http://{HOST}:{self._listeners['gaussdb'].port}"
+        return f"{self._scheme}://{HOST}:{self._listeners['gaussdb'].port}"
 
     @property
     def calls(self) -> list[Call]:

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from itertools import pairwise
 from socketserver import ThreadingTCPServer
+from ssl import SSLContext
 
 from tests.local_cloud.emulator.faults import Kind
 from tests.local_cloud.emulator.request import Request
@@ -131,7 +132,8 @@ class Exchange(BaseHTTPRequestHandler):
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             readable, _, _ = select.select([self.connection], [], [], left)
-            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+            # as bytes of the socket, because TLS cannot be peeked into
+            if readable and not socket.socket.recv(self.connection, 1, socket.MSG_PEEK):
                 self.close_connection = True
                 return False
             if readable:  # an impatient client sent more: nothing to be learned from it
@@ -140,15 +142,21 @@ class Exchange(BaseHTTPRequestHandler):
 
 
 class Listener(ThreadingTCPServer):
-    """A service on a port of its own, which it keeps while it refuses connections."""
+    """A service on a port of its own, which it keeps while it refuses connections.
+
+    Args:
+        service: what answers.
+        tls: for a service that speaks TLS.
+    """
 
     allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, tls: SSLContext | None = None) -> None:
         self.service = service
+        self._tls = tls
         self.bugs: list[Exception] = []
         self._open: set[socket.socket] = set()
         self._changing = threading.Lock()
@@ -218,11 +226,15 @@ class Listener(ThreadingTCPServer):
         """Serve one connection; remember it as long as it stands."""
         if not isinstance(request, socket.socket):
             return
-        self._open.add(request)
         try:
-            super().process_request_thread(request, client_address)
+            connection = self._tls.wrap_socket(request, server_side=True) if self._tls else request
+        except OSError:
+            return  # a client that does not trust our certificate is gone
+        self._open.add(connection)
+        try:
+            super().process_request_thread(connection, client_address)
         finally:
-            self._open.discard(request)
+            self._open.discard(connection)
 
     def shutdown_request(self, request: object) -> None:
         """Close a connection without a farewell, so that a reset is a reset."""
