@@ -21,6 +21,7 @@ enforces this order with import-linter's layers (``pyproject.toml``).
         read             status, check, verify: the read-only actions
         lookup           what the list of backups shows of a name
         create_state     what a create knows, and what it does next
+        retention        which backups the policy keeps, and which go
     telemetry            log lines and metrics
     gaussdb/             the service
         pagination       whole lists, page by page
@@ -33,6 +34,7 @@ enforces this order with import-linter's layers (``pyproject.toml``).
         secret_store     the secrets extension: a secret's name becomes its value
         signing          SDK-HMAC-SHA256, one pure function per published step
     request              a delivery becomes a checked request; its name follows from the event
+    retention_policy     the deployment's policy: what RETENTION may hold
     payload_models       what a payload may hold, field by field
     http_client/         requests to other hosts
         retry            when to send a read-only request again

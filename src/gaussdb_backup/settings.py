@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -25,6 +25,9 @@ from gaussdb_backup.payload_models import (
     parse_json,
     validate_payload,
 )
+
+if TYPE_CHECKING:
+    from gaussdb_backup.retention_policy import RetentionPolicy
 
 DEFAULT_SERVICE = "gaussdb-backup"
 
@@ -65,6 +68,13 @@ def _payload(text: object) -> JsonValue:
     return payload
 
 
+def _retention(text: object) -> "RetentionPolicy":
+    # imported where it is set: a deployment without retention does not pay for it
+    from gaussdb_backup.retention_policy import read_policy
+
+    return read_policy(str(text))
+
+
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 SecretId = Annotated[str, Field(pattern=r"^[!-~]+$", max_length=2048)]
 
@@ -82,6 +92,9 @@ class Settings(BaseModel):
     ALLOWED_INSTANCES: Annotated[frozenset[InstanceId], BeforeValidator(_listed)] | None = None
     # Any: _payload has checked it, and a schema of all JSON takes as long to build as the rest
     DEFAULT_PAYLOAD: Annotated[Any, BeforeValidator(_payload)] = None
+    RETENTION_SECRET_ID: SecretId | None = None
+    # Any: _retention has made a RetentionPolicy of it, whose module is imported where it is needed
+    RETENTION: Annotated[Any, BeforeValidator(_retention)] = None
     PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: Annotated[int, Field(ge=1, le=65535)] = 2773
     AWS_SESSION_TOKEN: SecretStr = SecretStr("")
     AWS_CONTAINER_AUTHORIZATION_TOKEN: SecretStr = SecretStr("")
@@ -103,11 +116,31 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """
     present = {name: environment[name] for name in Settings.model_fields if environment.get(name)}
     try:
-        return Settings.model_validate(present)
+        settings = Settings.model_validate(present)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         lines = [f"{fault['loc'][0]}: {_fault(fault['type'], fault['msg'])}" for fault in faults]
         raise ConfigurationError("; ".join(lines)) from None
+    _demand_second_secret(settings)
+    return settings
+
+
+def _demand_second_secret(settings: Settings) -> None:
+    """Deleting takes a cloud user of its own, because the one that creates must not delete."""
+    if settings.RETENTION is None or settings.RETENTION.mode != "delete":
+        return
+    if settings.RETENTION_SECRET_ID is None:
+        raise ConfigurationError("RETENTION_SECRET_ID: is missing, and RETENTION says delete")
+    if _names(settings.RETENTION_SECRET_ID) & _names(settings.CREDENTIALS_SECRET_ID):
+        raise ConfigurationError(
+            "RETENTION_SECRET_ID: must be another secret than CREDENTIALS_SECRET_ID"
+        )
+
+
+def _names(secret_id: str) -> set[str]:
+    """The names that a secret's name or ARN may mean: an ARN ends in six letters of AWS's own."""
+    name = secret_id.rpartition(":secret:")[2]
+    return {name} if name == secret_id else {name, re.sub(r"-[A-Za-z0-9]{6}$", "", name)}
 
 
 def _fault(kind: str, message: str) -> str:
