@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from tests.benchmarks.runtime import MeasuredRuntime
 from tests.local_cloud.lambda_runtime import HANDLER
 from tests.local_cloud.local_cloud import CREDENTIALS_SECRETS, LocalCloud
+from tests.lock import exported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,13 +27,6 @@ FOLDER: Final = ROOT / ".aws-sam" / "bench"
 PYTHON: Final = ROOT / ".venv-runtime" / "bin" / "python"
 ARCHITECTURE: Final = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
 READY_TOKEN: Final = "gaussdb-backup/token"
-
-# Huawei's SDK and all that it asks for, at the versions of requirements.lock.
-OBVIOUS_PACKAGES: Final = (
-    *("certifi", "charset-normalizer", "defusedxml", "dnspython", "huaweicloudsdkcore"),
-    *("huaweicloudsdkgaussdbforopengauss", "idna", "pyasn1", "pymongo", "pyyaml", "requests"),
-    *("requests-toolbelt", "simplejson", "six", "urllib3"),
-)
 
 Name = Literal["ours, password", "ours, AK/SK", "obvious", "obvious, compiled", "bare, compiled"]
 
@@ -80,10 +73,9 @@ def build_all(say: Callable[[str], None]) -> list[Contender]:
     ours = FOLDER / "ours"
     _run(sys.executable, ROOT / "src/build_artifact.py", "--arch", ARCHITECTURE, ours)
     say("building the bare handler")
-    lock = (ROOT / "requirements.lock").read_text()
     bare = _compiled(_plain("bare", (ROOT / "src/requirements.txt").read_text()))
     say("building the obvious implementation")
-    plain = _plain("obvious", "".join(_locked(name, lock) for name in OBVIOUS_PACKAGES))
+    plain = _plain("obvious", exported("obvious"))
     compiled = _compiled(plain)
     password, aksk = (CREDENTIALS_SECRETS[kind] for kind in _KINDS)
     return [
@@ -135,11 +127,6 @@ def _compiled(plain: Path) -> Path:
 
 def _compile(path: Path) -> None:
     _run(PYTHON, "-m", "compileall", "-qf", "--invalidation-mode", "unchecked-hash", path)
-
-
-def _locked(package: str, lock: str) -> str:
-    found = re.search(rf"^{re.escape(package)}==(.*\\\n)*.*\n", lock, re.MULTILINE)
-    return found[0] if found else sys.exit(f"requirements.lock does not name {package}.")
 
 
 def _run(*command: str | Path) -> None:

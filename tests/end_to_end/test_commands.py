@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = sorted(path.name for path in (ROOT / "events").glob("*.json"))
 # These tests run inside the very environment that the Makefile would otherwise remake.
-AS_IT_IS = ("-o", ".venv/.installed", "-o", ".venv/bin/aws-lambda-rie")
+AS_IT_IS = ("-o", ".venv/.installed", "RUN=.venv")
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
@@ -158,46 +156,6 @@ def test_make_alone_lists_the_commands() -> None:
     """A newcomer need not open the Makefile."""
     listed = re.findall(r"^  make (\w+) +\S", make().stdout, re.MULTILINE)
     assert {"run", "test", "check", "build", "bench", "sandbox", "lock", "clean"} <= {*listed}
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """What of the project the set-up depends on, with an environment that was just completed."""
-    for name in ("Makefile", "requirements.lock", "tests/requirements-sam.lock"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
-        os.utime(tmp_path / name, (time.time() - 60,) * 2)
-    for name in (".venv/.installed", ".venv/bin/aws-lambda-rie"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    return tmp_path
-
-
-def test_set_up_is_not_done_twice(clone: Path) -> None:
-    """With everything in place a command does its own work and nothing else."""
-    planned = run("make", "--dry-run", "run", folder=clone).stdout.splitlines()
-    assert len(planned) == 1
-    assert "tests.local_cloud.commands.run" in planned[0]
-
-
-def test_set_up_follows_the_lock(clone: Path) -> None:
-    """A newer lock file makes the environment anew, and says so."""
-    (clone / "requirements.lock").touch()
-    os.utime(clone / "requirements.lock", (time.time() + 60,) * 2)
-    planned = run("make", "--dry-run", "run", folder=clone).stdout
-    assert "==> .venv: installing" in planned
-    assert "-m venv --clear .venv" in planned
-
-
-def test_an_old_python_is_refused_in_plain_words(clone: Path) -> None:
-    """No traceback of pip, but what is needed and what was found."""
-    old = clone / "python"
-    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.1 && exit\nexit 1\n')
-    old.chmod(0o755)
-    (clone / ".venv/.installed").unlink()
-    done = run("make", f"PYTHON={old}", "run", folder=clone)
-    assert done.returncode != 0
-    assert "needs Python 3.11 or newer; found: Python 3.9.1." in done.stderr
 
 
 @pytest.mark.parametrize("broken", ["", "check", "run", "test"])

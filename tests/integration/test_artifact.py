@@ -16,6 +16,7 @@ import pytest
 from tests.local_cloud.certificates import Authority, trust
 from tests.local_cloud.lambda_runtime import FunctionFailed, LambdaRuntime
 from tests.local_cloud.local_cloud import INSTANCE_ID, LocalCloud
+from tests.lock import exported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -182,7 +183,7 @@ def test_a_package_that_slips_in_fails_the_build(tmp_path: Path) -> None:
     """The list of what may be in the artifact is exact."""
     sources = shutil.copytree(ROOT / "src", tmp_path / "src")
     with (sources / "requirements.txt").open("a") as requirements:
-        requirements.write(locked("six", ROOT / "requirements.lock"))
+        requirements.write(locked("six", exported("obvious")))
     done = build(tmp_path / "artifact", "arm64", sources=sources)
     assert done.returncode != 0
     assert "new ['six.py'], missing []" in done.stderr
@@ -193,16 +194,16 @@ def test_a_package_that_is_missing_fails_the_build(tmp_path: Path) -> None:
     """As when a lock for another platform has an older release with fewer parts."""
     sources = shutil.copytree(ROOT / "src", tmp_path / "src")
     requirements = sources / "requirements.txt"
-    core = locked("pydantic-core", requirements)
+    core = locked("pydantic-core", requirements.read_text())
     requirements.write_text(requirements.read_text().replace(core, ""))
     done = build(tmp_path / "artifact", "arm64", sources=sources)
     assert done.returncode != 0
     assert "new [], missing ['pydantic_core']" in done.stderr
 
 
-def locked(package: str, lock: Path) -> str:
-    """The lines of one package in a lock file."""
-    lines = lock.read_text().splitlines(keepends=True)
+def locked(package: str, requirements: str) -> str:
+    """The lines of one package in locked requirements."""
+    lines = requirements.splitlines(keepends=True)
     start = next(at for at, line in enumerate(lines) if line.startswith(f"{package}=="))
     end = next(at for at in range(start, len(lines)) if not lines[at].endswith("\\\n"))
     return "".join(lines[start : end + 1])
