@@ -7,13 +7,15 @@ enforces this order with import-linter's layers (``pyproject.toml``).
     function             one invocation: deliveries in, results out; unexpected errors end here
     settings             the environment as checked settings, or the name of the wrong variable
     event_sources/       who asks: one class per event source
-        dispatch         which event source an event comes from
+        dispatch         the list of event sources, and which one an event comes from
         http             API Gateway and function URLs: authentication, routes, responses
-        records          messages of SQS, notifications of SNS
+        sqs              batches of messages, also from EventBridge Pipes
+        sns              notifications
         http_request     one HTTP request in the formats of API Gateway
-        direct           Step Functions, `aws lambda invoke`, EventBridge
-        webhook_keys     the cached signing keys of webhooks
+        direct           Step Functions, `aws lambda invoke`, EventBridge Scheduler with an input
+        eventbridge      events on a bus, and the Scheduled Event
         base             what all event sources share
+        webhook_keys     the cached signing keys of webhooks
         webhooks         verification of Standard Webhooks signatures
     actions/             what can be asked for
         dispatch         a checked request becomes a reply
@@ -49,9 +51,9 @@ enforces this order with import-linter's layers (``pyproject.toml``).
     timestamps           times as events and the API write them
     errors               the names of everything that can go wrong
 
-A branch that is seldom taken (``event_sources.dispatch``, ``actions.dispatch``, ``actions.create``,
-``credentials.auth``) is imported when it is taken, because a cold start pays for each import.
-Everything else is imported at the top, while Lambda lends a whole processor.
+A branch that is seldom taken (``actions.dispatch``, ``actions.create``, ``credentials.auth``) is
+imported when it is taken, because a cold start pays for each import. Everything else is imported
+at the top, while Lambda lends a whole processor.
 """
 
 VERSION = "0.1.0"

@@ -1,7 +1,8 @@
-"""One invocation: deliveries in, outcomes out; and the last resort for the unexpected."""
+"""One invocation: deliveries in, results out, and the last resort for unexpected exceptions."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Final, Protocol, TypeVar
 
 from pydantic import JsonValue
@@ -11,8 +12,8 @@ from gaussdb_backup.clock import Clock, Deadline, deadline_of_invocation
 from gaussdb_backup.credentials.auth import Auth
 from gaussdb_backup.credentials.secret_store import SecretStore
 from gaussdb_backup.errors import BackupError, InternalError, PermissionDenied
-from gaussdb_backup.event_sources.base import DeliveryResult, EventSource
-from gaussdb_backup.event_sources.dispatch import max_seconds, read_event, rejected_event
+from gaussdb_backup.event_sources.base import DeliveryResult, EventContext
+from gaussdb_backup.event_sources.dispatch import SUPPORTED, find_source
 from gaussdb_backup.event_sources.webhook_keys import WebhookKeys
 from gaussdb_backup.gaussdb.api import GaussDB
 from gaussdb_backup.http_client.transport import Transport
@@ -39,11 +40,11 @@ class LambdaContext(Protocol):
 
 
 class BackupFunction:
-    """The function of one environment, for any number of invocations.
+    """The function of one execution environment, for any number of invocations.
 
     Args:
-        settings: what the environment says.
-        clock: the time.
+        settings: the environment variables, checked.
+        clock: the source of time.
     """
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
@@ -58,7 +59,7 @@ class BackupFunction:
             settings.PARAMETERS_SECRETS_EXTENSION_HTTP_PORT,
             settings.extension_token(),
         )
-        self._keys = WebhookKeys(store, settings.WEBHOOK_SECRET_ID)
+        self._webhook_keys = WebhookKeys(store, settings.WEBHOOK_SECRET_ID)
         self._auth = Auth(
             store,
             secret_id=settings.CREDENTIALS_SECRET_ID,
@@ -68,58 +69,59 @@ class BackupFunction:
         )
         self._telemetry = Telemetry(settings.POWERTOOLS_SERVICE_NAME)
         self._handle = self._telemetry.logger.inject_lambda_context(
-            self._answer, log_event=False, clear_state=True
+            self._respond, log_event=False, clear_state=True
         )
 
     def __call__(self, event: JsonValue, context: LambdaContext) -> JsonValue:
-        """The answer to one event.
+        """The response to one event.
 
         Raises:
-            BackupError: where the door of this event tells a failure by raising it.
+            BackupError: the event source reports a failure as an exception.
         """
-        answer: JsonValue = self._handle(event, context)
-        return answer
+        response: JsonValue = self._handle(event, context)
+        return response
 
-    def _answer(self, event: JsonValue, context: LambdaContext) -> JsonValue:
+    def _respond(self, event: JsonValue, context: LambdaContext) -> JsonValue:
+        source = find_source(event)
         remaining = context.get_remaining_time_in_millis() / 1000
-        deadline = deadline_of_invocation(self._clock, remaining, max_seconds(event))
+        deadline = deadline_of_invocation(self._clock, remaining, source.max_seconds)
+        event_context = EventContext(
+            request_id=context.aws_request_id,
+            default_payload=self._settings.DEFAULT_PAYLOAD,
+            webhook_keys=self._webhook_keys,
+            deadline=deadline,
+            supported=SUPPORTED,
+        )
         try:
-            door = self._open(event, context.aws_request_id, deadline)
-            return door.answer(self._deliver_all(door.groups, deadline))
+            groups = self._guarded(lambda: source.deliveries(event, event_context))
+        except BackupError as error:
+            fields = {"trigger": source.trigger, "correlation_id": context.aws_request_id}
+            self._log_failure(error, source.trigger, "create", fields)
+            return source.failure(error, context.aws_request_id)
+        else:
+            return source.response(self._deliver_all(groups, deadline))
         finally:
             self._telemetry.flush()
 
-    def _open(self, event: JsonValue, request_id: str, deadline: Deadline) -> EventSource:
-        try:
-            return self._guarded(
-                lambda: read_event(
-                    event,
-                    request_id=request_id,
-                    default_payload=self._settings.DEFAULT_PAYLOAD,
-                    keys=self._keys,
-                    deadline=deadline,
-                )
-            )
-        except BackupError as error:
-            return rejected_event(event, error, request_id)
-
     def _deliver_all(
         self, groups: Sequence[Sequence[Delivery]], deadline: Deadline
-    ) -> list[list[DeliveryResult]]:
-        """The outcomes of all groups, side by side, none waiting for another."""
+    ) -> list[DeliveryResult]:
+        """The results of all deliveries. Groups are processed at the same time."""
         if len(groups) == 1:
-            return [self._deliver_group(groups[0], deadline)]
+            return self._deliver_group(groups[0], deadline)
         with ThreadPoolExecutor(min(len(groups), MAX_CONCURRENCY)) as pool:
-            return list(pool.map(lambda group: self._deliver_group(group, deadline), groups))
+            results = pool.map(lambda group: self._deliver_group(group, deadline), groups)
+            return list(chain.from_iterable(results))
 
     def _deliver_group(self, group: Sequence[Delivery], deadline: Deadline) -> list[DeliveryResult]:
-        """The outcomes of a group in order, up to and with its first failure."""
-        outcomes = []
+        """The results of a group. After its first failure nothing more is attempted."""
+        results: list[DeliveryResult] = []
         for delivery in group:
-            outcomes.append(self._deliver(delivery, deadline))
-            if isinstance(outcomes[-1].end, BackupError):
-                break
-        return outcomes
+            if results and not isinstance(results[-1].end, dict):
+                results.append(DeliveryResult(delivery=delivery, end=None))
+            else:
+                results.append(self._deliver(delivery, deadline))
+        return results
 
     def _deliver(self, delivery: Delivery, deadline: Deadline) -> DeliveryResult:
         gaussdb = GaussDB(self._settings.GAUSSDB_ENDPOINT, self._transport, self._auth, deadline)
@@ -128,16 +130,16 @@ class BackupFunction:
             "correlation_id": delivery.correlation_id,
         }
         try:
-            done = self._guarded(lambda: self._perform(delivery, gaussdb, fields))
+            result = self._guarded(lambda: self._perform(delivery, gaussdb, fields))
         except BackupError as error:
-            self._tell_failure(error, delivery, {**fields, **_effort(gaussdb)})
-            return DeliveryResult(error, backup_name=_name(fields))
+            shown = {**fields, **_effort(gaussdb)}
+            self._log_failure(error, delivery.trigger, delivery.action, shown)
+            return DeliveryResult(delivery=delivery, end=error, backup_name=_backup_name(fields))
         finally:
-            self._telemetry.called(gaussdb.calls)
-        creating = done.message == "backup accepted"
-        shown = {**fields, **done.fields, **_effort(gaussdb)}
-        self._telemetry.done(done.message, shown, creating=creating)
-        return DeliveryResult(done.reply)
+            self._telemetry.add_api_calls(gaussdb.calls)
+        shown = {**fields, **result.fields, **_effort(gaussdb)}
+        self._telemetry.log_success(result.message, shown, creates=delivery.action == "create")
+        return DeliveryResult(delivery=delivery, end=result.reply)
 
     def _perform(
         self, delivery: Delivery, gaussdb: GaussDB, fields: dict[str, object]
@@ -146,23 +148,25 @@ class BackupFunction:
         fields["instance_id"] = request.instance_id
         if isinstance(request, CreateRequest | StatusRequest):
             fields["backup_name"] = request.name
-        self._permit(request)
+        self._check_allowed(request)
         return perform(request, gaussdb, self._telemetry)
 
-    def _permit(self, request: Request) -> None:
+    def _check_allowed(self, request: Request) -> None:
         allowed = self._settings.ALLOWED_INSTANCES
         if allowed is not None and request.instance_id not in allowed:
             raise PermissionDenied("ALLOWED_INSTANCES does not name this instance")
 
-    def _tell_failure(self, error: BackupError, delivery: Delivery, fields: LogFields) -> None:
-        if is_client_error(error, delivery.trigger):
-            self._telemetry.refused(error, fields)
+    def _log_failure(
+        self, error: BackupError, trigger: str, action: str, fields: LogFields
+    ) -> None:
+        if is_client_error(error, trigger):
+            self._telemetry.log_refusal(error, fields)
         else:
-            shown = {**fields, "action": delivery.action}
-            self._telemetry.failed(error, shown, creating=delivery.action == "create")
+            shown = {**fields, "action": action}
+            self._telemetry.log_failure(error, shown, creates=action == "create")
 
     def _guarded(self, work: Callable[[], T]) -> T:
-        """The last resort: what is unexpected becomes an ``InternalError`` that says nothing."""
+        """The last resort: an unexpected exception becomes an ``InternalError`` without details."""
         try:
             return work()
         except BackupError:
@@ -175,6 +179,6 @@ def _effort(gaussdb: GaussDB) -> LogFields:
     return {"attempts": gaussdb.creates, "api_ms": round(sum(gaussdb.calls), 1)}
 
 
-def _name(fields: LogFields) -> str | None:
+def _backup_name(fields: LogFields) -> str | None:
     name = fields.get("backup_name")
     return name if isinstance(name, str) else None

@@ -1,14 +1,14 @@
-"""Lambda's entry: the environment is read once, and each event handed on.
+"""Lambda's entry: reads the environment once and hands each event on.
 
-Importing this module reads no secret, for the extension refuses during init, and opens no
-connection.
+Importing this module reads no secret, because the secrets extension refuses that during init, and
+opens no connection.
 """
 
 import gc
 import os
 
-# The collector would look 60 times through what is being imported, all of which stays anyway; and
-# pydantic would search every installed package for plugins, of which there is none.
+# The garbage collector would run 60 times during the imports, and everything imported stays anyway.
+# Pydantic would search every installed package for plugins, and there are none.
 gc.disable()
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
@@ -23,10 +23,10 @@ gc.enable()
 
 
 def lambda_handler(event: JsonValue, context: LambdaContext) -> JsonValue:
-    """Answers one event: see the README for what goes in and what comes out.
+    """Responds to one event; the README describes events and responses.
 
     Raises:
-        BackupError: where the door of this event tells a failure by raising it; the class name is
-            the error name of the contract.
+        BackupError: the event source reports a failure as an exception. The class name is the
+            error name that the README lists.
     """
     return _function(event, context)

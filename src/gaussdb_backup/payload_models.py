@@ -154,6 +154,11 @@ PAYLOADS: dict[str, type[CreatePayload | StatusRequest | CheckRequest | VerifyRe
 }
 
 
+# Actions that only some event sources let in.
+DIRECT_ONLY: frozenset[str] = frozenset()
+ACTIONS = frozenset(PAYLOADS)
+
+
 def parse_json(text: str | bytes) -> JsonValue:
     """The JSON value (RFC 8259) that a text holds; NaN and Infinity are none.
 
@@ -169,7 +174,7 @@ def parse_json(text: str | bytes) -> JsonValue:
 
 
 def validate_payload(
-    received: dict[str, JsonValue], actions: frozenset[str] = frozenset(PAYLOADS)
+    received: dict[str, JsonValue], actions: frozenset[str] = ACTIONS
 ) -> CreatePayload | StatusRequest | CheckRequest | VerifyRequest:
     """The fields of a payload, each by its rule; nulls count as absent.
 

@@ -18,7 +18,8 @@ from pydantic import JsonValue
 
 from gaussdb_backup.errors import BackupError
 from gaussdb_backup.payload_models import (
-    PAYLOADS,
+    ACTIONS,
+    DIRECT_ONLY,
     CheckRequest,
     CreatePayload,
     StatusRequest,
@@ -46,16 +47,16 @@ class Identity(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """One event at one door, before anything of its payload is believed.
+    """One request inside one invocation, before its payload is checked.
 
     Args:
-        trigger: the door, as the log names it.
+        trigger: the event source, as the log names it.
         correlation_id: the envelope's own ID.
         payload: the payload as received.
         identity: the identity that the envelope gives.
         key: the caller's key from an HTTP header.
         scheduled: a timer fired it without an input of its own.
-        actions: the actions that this door lets in.
+        actions: the actions that its event source may ask for.
         error: why there is no payload to look at.
     """
 
@@ -65,14 +66,14 @@ class Delivery(NamedTuple):
     identity: Identity
     key: str | None = None
     scheduled: bool = False
-    actions: frozenset[str] = frozenset(PAYLOADS)
+    actions: frozenset[str] = ACTIONS - DIRECT_ONLY
     error: BackupError | None = None
 
     @property
     def action(self) -> str:
         """The action that the payload asks for; a create, as long as it names no other."""
         named = self.payload.get("action") if isinstance(self.payload, dict) else None
-        return named if isinstance(named, str) and named in PAYLOADS else "create"
+        return named if isinstance(named, str) and named in ACTIONS else "create"
 
 
 class CreateRequest(NamedTuple):
@@ -101,7 +102,7 @@ def read_request(delivery: Delivery) -> Request:
 
     Raises:
         InvalidRequest: with one violation per broken rule.
-        BackupError: the door has refused it already.
+        BackupError: the event source has refused it already.
     """
     if delivery.error is not None:
         raise delivery.error

@@ -51,29 +51,33 @@ class Telemetry:
         self._points: deque[tuple[str, MetricUnit, float]] = deque()
         self._ages: deque[tuple[str, float]] = deque()
 
-    def done(self, message: str, fields: LogFields, *, creating: bool) -> None:
-        """A delivery ended well; a creating one with a backup accepted, now or before."""
+    def log_success(self, message: str, fields: LogFields, *, creates: bool) -> None:
+        """Logs a delivery that succeeded; a create counts as an accepted backup."""
         self._log(logging.INFO, message, fields)
-        if creating:
+        if creates:
             self._points.append(("BackupAccepted", MetricUnit.Count, 1))
 
-    def failed(self, error: BackupError, fields: LogFields, *, creating: bool) -> None:
-        """A delivery failed; a creating one counts as a failed backup."""
+    def log_failure(self, error: BackupError, fields: LogFields, *, creates: bool) -> None:
+        """Logs a delivery that failed; a create counts as a failed backup."""
         self._log(logging.ERROR, "backup failed", {**fields, **_error_fields(error)})
-        if creating:
+        if creates:
             self._points.append(("BackupFailed", MetricUnit.Count, 1))
 
-    def refused(self, error: BackupError, fields: LogFields) -> None:
-        """A request over HTTP was wrong in itself: nobody needs to wake up."""
+    def log_refusal(self, error: BackupError, fields: LogFields) -> None:
+        """Logs a request over HTTP that was wrong, which is the caller's fault and no alarm."""
         self._log(logging.WARNING, "request refused", {**fields, **_error_fields(error)})
         self._points.append(("RequestsRefused", MetricUnit.Count, 1))
 
-    def called(self, milliseconds: Iterable[float]) -> None:
-        """How long the calls to GaussDB took."""
+    def add_api_calls(self, milliseconds: Iterable[float]) -> None:
+        """Counts the calls to GaussDB.
+
+        Args:
+            milliseconds: how long each of them took.
+        """
         self._points.extend(("ApiLatency", MetricUnit.Milliseconds, one) for one in milliseconds)
 
-    def age(self, instance_id: str, hours: float) -> None:
-        """How old the newest completed backup of an instance is."""
+    def add_backup_age(self, instance_id: str, hours: float) -> None:
+        """Measures the age of the newest completed backup of an instance."""
         self._ages.append((instance_id, hours))
 
     def flush(self) -> None:

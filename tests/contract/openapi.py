@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 description of the HTTP door, made from the code that answers there."""
+"""The OpenAPI 3.1 description of the HTTP routes, generated from the code that serves them."""
 
 from __future__ import annotations
 

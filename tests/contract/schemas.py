@@ -100,7 +100,7 @@ def reply() -> Schema:
     }
 
 
-# The answers of the doors that take many deliveries.
+# The responses of the event sources that take many deliveries.
 _MANY: Final[Mapping[str, Schema]] = {
     "BatchItemFailures": {
         "type": "object",

@@ -220,7 +220,7 @@ def test_the_sample_payloads_are_valid(name: str) -> None:
 
 
 def test_every_kind_of_reply_is_valid() -> None:
-    """Of each action and each door, one."""
+    """One of each action and each event source."""
     with Harness() as harness:
         harness.emulator.backup_seconds = 0
         harness.emulator.add_backup(name="earlier", instance_id=INSTANCE_ID)

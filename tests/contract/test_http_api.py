@@ -1,4 +1,4 @@
-"""The HTTP door keeps to its own OpenAPI description, whatever schemathesis makes of it."""
+"""HTTP responses keep to the OpenAPI description, whatever requests schemathesis makes of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP door: three dialects of a gateway, one answer, and refusals as HTTP has them."""
+"""HTTP: three formats of a gateway, one response, and refusals as HTTP has them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def harness() -> Iterator[Harness]:
 
 
 def refusal(harness: Harness, event: object) -> Response:
-    """The answer to a request that goes no further than the door."""
+    """The response to a request that is refused."""
     invocation = harness.invoke(event)
     assert harness.emulator.calls == []
     assert harness.cloud.secrets.reads == []

@@ -1,4 +1,4 @@
-"""Who may knock at the HTTP door: those whom the gateway vouches for, and signed webhooks."""
+"""Who is let in over HTTP: callers whom the gateway has authenticated, and signed webhooks."""
 
 from __future__ import annotations
 

@@ -271,7 +271,7 @@ def bus_event(detail: object = PAYLOAD, **differing: object) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A reply of the HTTP door, as the client sees it."""
+    """An HTTP response, as the client sees it."""
 
     status: int
     headers: dict[str, str]
@@ -284,7 +284,7 @@ class Response:
 
 
 def response(reply: Any) -> Response:
-    """Reads a reply of the HTTP door as strictly as a gateway does."""
+    """Reads an HTTP response as strictly as a gateway does."""
     assert set(reply) == {"statusCode", "headers", "body", "isBase64Encoded"}
     assert type(reply["statusCode"]) is int
     assert all(isinstance(part, str) for pair in reply["headers"].items() for part in pair)

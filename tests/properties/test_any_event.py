@@ -1,4 +1,4 @@
-"""Whatever comes in, the right door gives a well-formed answer, and nothing wrong goes any further.
+"""Any event gets a well-formed response of its event source, and nothing wrong reaches the service.
 
 The events are any JSON at all, the samples with something changed in them, and HTTP requests of any
 bytes and headers.
@@ -172,8 +172,8 @@ def is_a_batch(records: object, key: str, source: str) -> bool:
     )
 
 
-def door(event: Any) -> str:
-    """The door that an event belongs to, by the contract's table of triggers."""
+def source(event: Any) -> str:
+    """The event source of an event, by the contract's table of triggers."""
     fields = event if isinstance(event, dict) else {}
     records = fields.get("Records", event)
     context = fields.get("requestContext")
@@ -188,7 +188,7 @@ def door(event: Any) -> str:
 
 def check(event: Any, invocation: Invocation) -> None:
     """The whole of what holds for every event."""
-    match door(event):
+    match source(event):
         case "http":
             check_response(invocation)
         case "sqs":
@@ -199,9 +199,9 @@ def check(event: Any, invocation: Invocation) -> None:
         case "sns" if invocation.error is None:
             assert len(invocation.reply["replies"]) == len(event["Records"])
     if invocation.error is not None:
-        assert door(event) in {"raising", "sns"}
+        assert source(event) in {"raising", "sns"}
         assert len(str(invocation.error).splitlines()) == 1
-    elif door(event) != "http":
+    elif source(event) != "http":
         REPLY.validate(invocation.reply)
     check_log(invocation)
 
@@ -239,14 +239,16 @@ def check_log(invocation: Invocation) -> None:
 @example({**PAYLOAD, "scheduled_time": "\ud800"})
 @example({**PAYLOAD, "action": "verify", "max_age_hours": 10**400})
 @example({"requestContext": {"http": {}, "requestId": "\ud800"}})
-def test_any_json_is_answered_by_its_door(harness: Harness, event: Any) -> None:
+def test_any_json_is_answered_by_its_event_source(harness: Harness, event: Any) -> None:
     """Any JSON at all."""
     check(event, harness.invoke(copy.deepcopy(event)))
 
 
 @many
 @given(changed_samples())
-def test_any_change_to_a_sample_is_answered_by_its_door(harness: Harness, event: Any) -> None:
+def test_any_change_to_a_sample_is_answered_by_its_event_source(
+    harness: Harness, event: Any
+) -> None:
     """What nearly is an event of AWS."""
     check(event, harness.invoke(copy.deepcopy(event)))
 
@@ -259,7 +261,7 @@ def test_any_request_is_answered_as_http(harness: Harness, event: Any) -> None:
     check(event, invocation)
     context = event["requestContext"]
     is_known = "authorizer" in context or context.get("identity", {}).get("userArn")
-    if door(event) == "http" and not is_known:
+    if source(event) == "http" and not is_known:
         assert response(invocation.reply).status == 401
 
 

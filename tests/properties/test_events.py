@@ -1,7 +1,8 @@
-"""Whatever comes in at a door, something well-formed goes out: a request, or one of our errors."""
+"""Whatever event comes in, something well-formed goes out: a request, or one of our errors."""
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,9 @@ from hypothesis import strategies as st
 
 from gaussdb_backup.errors import BackupError, InvalidRequest
 from gaussdb_backup.event_sources.base import DeliveryResult
-from gaussdb_backup.event_sources.dispatch import max_seconds
-from gaussdb_backup.event_sources.http import HttpEvent, http_delivery
-from gaussdb_backup.event_sources.http_request import read_http
-from gaussdb_backup.event_sources.records import SqsBatch
-from gaussdb_backup.event_sources.webhooks import is_valid_signature, parse_signature
+from gaussdb_backup.event_sources.dispatch import find_source
+from gaussdb_backup.event_sources.http import Http
+from gaussdb_backup.event_sources.sqs import Sqs
 from gaussdb_backup.request import CreateRequest, read_request
 from tests.local_cloud import events
 from tests.properties.strategies import (
@@ -28,24 +27,14 @@ from tests.properties.strategies import (
     json_values,
     spoilt,
 )
-from tests.unit.event_reading import REQUEST_ID, enter
+from tests.unit.event_reading import deliveries_of, groups_of, webhook_keys
 
 if TYPE_CHECKING:
-    from gaussdb_backup.event_sources.base import EventSource
     from gaussdb_backup.request import Delivery, Request
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{3,63}")
 INSTANCE = re.compile(r"[A-Za-z0-9]{1,64}")
-KEY = b"not-a-real-webhook-key-1"
-NOW = 1_795_428_904.0
-
-
-def opened(event: Any) -> EventSource | BackupError:
-    """The door of an event, or the error in its place."""
-    try:
-        return enter(event, default_payload=PAYLOADS[0])
-    except BackupError as error:
-        return error
+KEY = "whsec_" + base64.b64encode(b"not-a-real-webhook-key-1").decode()
 
 
 def read(delivery: Delivery) -> Request | BackupError:
@@ -56,14 +45,15 @@ def read(delivery: Delivery) -> Request | BackupError:
         return error
 
 
-def answered(door: EventSource) -> Any:
-    """What a door answers when each of its readable deliveries came to nothing."""
-    ends = [
-        [DeliveryResult(end if isinstance(end, BackupError) else InvalidRequest("tried in vain"))]
-        for end in (read(group[0]) for group in door.groups)
-    ]
+def response_to_failures(event: Any) -> Any:
+    """The response, or the error raised, when every delivery that can be read fails."""
+    results = []
+    for delivery in deliveries_of(event, default_payload=PAYLOADS[0]):
+        request = read(delivery)
+        end = request if isinstance(request, BackupError) else InvalidRequest("failed")
+        results.append(DeliveryResult(delivery=delivery, end=end))
     try:
-        return door.answer(ends)
+        return find_source(event).response(results)
     except BackupError as error:
         return error
 
@@ -72,10 +62,7 @@ def answered(door: EventSource) -> Any:
 @given(foreign_events())
 def test_every_event_becomes_requests_or_errors_of_ours(event: Any) -> None:
     """For any JSON: each delivery is a checked request or a `BackupError`, and nothing else."""
-    door = opened(event)
-    if isinstance(door, BackupError):
-        return
-    for delivery in (one for group in door.groups for one in group):
+    for delivery in deliveries_of(event, default_payload=PAYLOADS[0]):
         request = read(delivery)
         if isinstance(request, BackupError):
             continue
@@ -88,43 +75,36 @@ def test_every_event_becomes_requests_or_errors_of_ours(event: Any) -> None:
 
 @LAW
 @given(foreign_events())
-def test_every_event_has_a_well_formed_answer(event: Any) -> None:
+def test_every_event_has_a_well_formed_response(event: Any) -> None:
     """For any JSON: a response over HTTP, a list of failures for a batch, else an error of ours."""
-    door = opened(event)
-    answer = door if isinstance(door, BackupError) else answered(door)
-    if isinstance(answer, BackupError):
-        assert not isinstance(door, HttpEvent | SqsBatch)
-    elif isinstance(door, HttpEvent):
-        assert 400 <= events.response(answer).status < 600
+    source, response = find_source(event), response_to_failures(event)
+    if isinstance(source, Http):
+        assert 400 <= events.response(response).status < 600
+    elif isinstance(source, Sqs):
+        records = event if isinstance(event, list) else event["Records"]
+        failed = [item["itemIdentifier"] for item in response["batchItemFailures"]]
+        assert sorted(failed) == sorted(record["messageId"] for record in records)
+        assert json.dumps(response).encode()
     else:
-        assert isinstance(door, SqsBatch)
-        identifiers = [item["itemIdentifier"] for item in answer["batchItemFailures"]]
-        assert identifiers == list(door.order)
-        assert json.dumps(answer).encode()
+        assert isinstance(response, BackupError)
 
 
 @LAW
 @given(foreign_events())
 def test_every_refusal_is_one_line_that_can_be_written(event: Any) -> None:
     """For any JSON: no message breaks a line, grows without end or is beyond UTF-8."""
-    door = opened(event)
-    ends = [door]
-    if not isinstance(door, BackupError):
-        ends = [read(one) for group in door.groups for one in group]  # type: ignore[misc] # any end
-    for error in (one for one in ends if isinstance(one, BackupError)):
-        assert str(error).isprintable()
-        assert str(error).encode()
-        assert len(str(error)) < 5000
+    for error in map(read, deliveries_of(event, default_payload=PAYLOADS[0])):
+        if isinstance(error, BackupError):
+            assert str(error).isprintable()
+            assert str(error).encode()
+            assert len(str(error)) < 5000
 
 
 @LAW
 @given(foreign_events())
 def test_every_delivery_can_be_logged(event: Any) -> None:
     """For any JSON: trigger and correlation ID are texts that a log line can hold."""
-    door = opened(event)
-    if isinstance(door, BackupError):
-        return
-    for delivery in (one for group in door.groups for one in group):
+    for delivery in deliveries_of(event, default_payload=PAYLOADS[0]):
         assert delivery.trigger in {"direct", "schedule", "eventbridge", "http", "sqs", "sns"}
         assert delivery.correlation_id.encode() or delivery.error
         assert delivery.action in {"create", "status", "check", "verify"}
@@ -134,20 +114,16 @@ def test_every_delivery_can_be_logged(event: Any) -> None:
 @given(foreign_events())
 def test_every_event_is_read_alike_again(event: Any) -> None:
     """For any JSON: a redelivery asks for the same names, whatever the clock says."""
-    one, other = opened(event), opened(event)
-    if isinstance(one, BackupError) or isinstance(other, BackupError):
-        assert type(one) is type(other)
-        return
-    for first, second in zip(one.groups, other.groups, strict=True):
-        for ours, theirs in zip(map(read, first), map(read, second), strict=True):
-            assert ours == theirs or (type(ours) is type(theirs) and str(ours) == str(theirs))
+    first, second = (deliveries_of(event, default_payload=PAYLOADS[0]) for _ in range(2))
+    for one, other in zip(map(read, first), map(read, second), strict=True):
+        assert one == other or (type(one) is type(other) and str(one) == str(other))
 
 
 @LAW
 @given(json_values())
 def test_every_event_has_a_time_limit(event: Any) -> None:
     """For any JSON: more than none."""
-    assert max_seconds(event) > 0
+    assert find_source(event).max_seconds > 0
 
 
 HEADERS = st.dictionaries(
@@ -171,20 +147,10 @@ HEADERS = st.dictionaries(
 )
 
 
-def over_http(event: Any) -> Delivery:
-    """The delivery of a request, at a door whose one webhook key is known."""
-
-    def signer(headers: Any, body: bytes) -> str | None:
-        claim = parse_signature(headers, NOW)
-        return claim.webhook_id if claim and is_valid_signature(claim, body, [KEY]) else None
-
-    return http_delivery(read_http(event, REQUEST_ID), signer)
-
-
 @pytest.mark.parametrize("known", [True, False])
 @LAW
 @given(data=st.data(), headers=HEADERS, dialect=st.sampled_from(events.DIALECTS))
-def test_any_headers_and_any_body_end_in_an_answer(
+def test_any_headers_and_any_body_get_a_response(
     data: st.DataObject, headers: dict[str, str], dialect: events.Dialect, *, known: bool
 ) -> None:
     """For any bytes in a body and any texts in headers: a request, or an error of ours.
@@ -196,7 +162,7 @@ def test_any_headers_and_any_body_end_in_an_answer(
     event = events.http(b"", dialect=dialect, headers=headers, known=known)
     event |= events.http(body, dialect=dialect, encoded=True, known=known) if encoded else {}
     event |= {"headers": headers, "multiValueHeaders": {k: [v, v] for k, v in headers.items()}}
-    end = read(over_http(event))
+    [end] = map(read, deliveries_of(event, webhook_keys=webhook_keys(KEY)))
     assert isinstance(end, BackupError | CreateRequest)
     if not known:
         assert type(end).__name__ == "Unauthenticated"
@@ -211,10 +177,10 @@ def bytes_of(text: str) -> bytes:
 @given(spoilt([events.http(dialect=one, known=False) for one in events.DIALECTS]))
 def test_nobody_gets_in_by_a_malformed_envelope(event: Any) -> None:
     """For any damage to a request of an unknown caller: it is let in only as somebody."""
-    if not isinstance(event, dict) or isinstance(opened(event), BackupError):
+    if not isinstance(find_source(event), Http):
         return
-    door = opened(event)
-    if isinstance(door, HttpEvent) and isinstance(read(door.delivery), CreateRequest):
+    [request] = map(read, deliveries_of(event))
+    if isinstance(request, CreateRequest):
         context = event["requestContext"]
         assert context.get("authorizer") or context["identity"]
 
@@ -223,7 +189,5 @@ def test_nobody_gets_in_by_a_malformed_envelope(event: Any) -> None:
 @given(st.sampled_from(GOOD_EVENTS))
 def test_the_events_to_be_spoilt_are_good(event: Any) -> None:
     """The strategies begin with what is understood, or they would test little."""
-    door = opened(event)
-    assert not isinstance(door, BackupError)
-    first = read(door.groups[0][0])
+    first = read(groups_of(event, default_payload=PAYLOADS[0])[0][0])
     assert not isinstance(first, BackupError) or "q.fifo" in str(event)

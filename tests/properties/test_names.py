@@ -35,7 +35,7 @@ FLAT = st.dictionaries(
 @LAW
 @given(good_payloads())
 def test_a_name_is_one_that_the_service_allows(payload: dict[str, Any]) -> None:
-    """4 to 64 characters, a letter first, by every door."""
+    """4 to 64 characters, a letter first, from every event source."""
     for event in (payload, events.bus_event(payload), events.sqs(payload), events.http(payload)):
         assert NAME.fullmatch(create_of(event).name)
 

@@ -1,54 +1,99 @@
-"""The way from an event to its requests, without a connection: nobody knows a key here."""
+"""From an event to its requests, without a connection: there are no webhook keys here."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from gaussdb_backup.clock import Clock, deadline_of_invocation
-from gaussdb_backup.credentials.secret_store import SecretStore
+from gaussdb_backup.credentials.secret_store import Secret, SecretStore
 from gaussdb_backup.errors import InvalidRequest
-from gaussdb_backup.event_sources.dispatch import read_event
+from gaussdb_backup.event_sources.base import DeliveryResult, EventContext
+from gaussdb_backup.event_sources.dispatch import SUPPORTED, find_source
 from gaussdb_backup.event_sources.webhook_keys import WebhookKeys
 from gaussdb_backup.http_client.transport import Transport
 from gaussdb_backup.request import CreateRequest, read_request
 
 if TYPE_CHECKING:
-    from gaussdb_backup.event_sources.base import EventSource
-    from gaussdb_backup.request import Request
+    from collections.abc import Sequence
+
+    from gaussdb_backup.clock import Deadline
+    from gaussdb_backup.errors import BackupError
+    from gaussdb_backup.replies import Reply
+    from gaussdb_backup.request import Delivery, Request
 
 REQUEST_ID: Final = "6f1c2a52-27a3-4f0f-a13a-5a5f7a1c9a01"
 NO_PORT: Final = 1
-_KEYLESS: Final = WebhookKeys(SecretStore(Transport(), NO_PORT, ""), secret_id=None)
 
 
-def enter(event: Any, *, default_payload: Any = None, request_id: str = REQUEST_ID) -> EventSource:
-    """The door that an event comes through."""
-    return read_event(
-        event,
+class KnownSecret(SecretStore):
+    """A secret store that holds one secret and needs no connection."""
+
+    def __init__(self, value: dict[str, Any]) -> None:
+        super().__init__(Transport(), NO_PORT, "")
+        self._secret = Secret(value, "version-1")
+
+    def read(self, secret_id: str, variable: str, deadline: Deadline) -> Secret:
+        """The one secret."""
+        del secret_id, variable, deadline
+        return self._secret
+
+
+def webhook_keys(*keys: str) -> WebhookKeys:
+    """These signing keys; without any, no webhook secret is configured."""
+    return WebhookKeys(KnownSecret({"keys": list(keys)}), "webhook" if keys else None)
+
+
+_NO_KEYS: Final = webhook_keys()
+
+
+def groups_of(
+    event: Any,
+    *,
+    default_payload: Any = None,
+    request_id: str = REQUEST_ID,
+    webhook_keys: WebhookKeys = _NO_KEYS,
+) -> Sequence[Sequence[Delivery]]:
+    """The deliveries of an event, in their groups."""
+    context = EventContext(
         request_id=request_id,
         default_payload=default_payload,
-        keys=_KEYLESS,
+        webhook_keys=webhook_keys,
         deadline=deadline_of_invocation(Clock(), 30, 20),
+        supported=SUPPORTED,
     )
+    return find_source(event).deliveries(event, context)
 
 
-def requests_of(event: Any, **entering: Any) -> list[Request]:
+def deliveries_of(event: Any, **context: Any) -> list[Delivery]:
+    """All deliveries of an event."""
+    return [delivery for group in groups_of(event, **context) for delivery in group]
+
+
+def response_to(event: Any, *ends: Reply | BackupError | None, **context: Any) -> Any:
+    """What the function returns for an event whose deliveries ended like this."""
+    results = [
+        DeliveryResult(delivery=delivery, end=end, backup_name="auto-1" if end else None)
+        for delivery, end in zip(deliveries_of(event, **context), ends, strict=True)
+    ]
+    return find_source(event).response(results)
+
+
+def requests_of(event: Any, **context: Any) -> list[Request]:
     """What all deliveries of an event ask for."""
-    door = enter(event, **entering)
-    return [read_request(delivery) for group in door.groups for delivery in group]
+    return [read_request(delivery) for delivery in deliveries_of(event, **context)]
 
 
-def create_of(event: Any, **entering: Any) -> CreateRequest:
+def create_of(event: Any, **context: Any) -> CreateRequest:
     """The one backup that an event asks for."""
-    [request] = requests_of(event, **entering)
+    [request] = requests_of(event, **context)
     assert isinstance(request, CreateRequest)
     return request
 
 
-def refusal_of(event: Any, **entering: Any) -> InvalidRequest:
-    """Why an event asks for nothing."""
+def refusal_of(event: Any, **context: Any) -> InvalidRequest:
+    """Why an event is refused."""
     try:
-        asked = requests_of(event, **entering)
+        requests = requests_of(event, **context)
     except InvalidRequest as refusal:
         return refusal
-    raise AssertionError(f"it was understood: {asked}")
+    raise AssertionError(f"it was understood: {requests}")

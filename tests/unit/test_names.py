@@ -7,17 +7,20 @@ pinned besides as it was on the day when the form was frozen.
 from __future__ import annotations
 
 import hashlib
+import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gaussdb_backup.event_sources.http import http_delivery
-from gaussdb_backup.event_sources.http_request import read_http
-from gaussdb_backup.request import CreateRequest, canonical_json, read_request
+from gaussdb_backup.request import CreateRequest, canonical_json
 from tests.local_cloud import events
-from tests.unit.event_reading import REQUEST_ID, create_of, requests_of
+from tests.local_cloud.local_cloud import WEBHOOK_KEY
+from tests.unit.event_reading import REQUEST_ID, create_of, requests_of, webhook_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import JsonValue
 
 INSTANCE = "7e01ac5ac5274957ba506f3851d11d51in14"
@@ -190,26 +193,14 @@ def test_every_kind_of_event_has_its_frozen_name(
     assert name == frozen
 
 
-def webhook(body: JsonValue, message_id: str = "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W") -> CreateRequest:
+def webhook(
+    fields: Mapping[str, object], message_id: str = "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W"
+) -> CreateRequest:
     """What a signed request asks for."""
-    event = events.http({"instance_id": INSTANCE, **body} if isinstance(body, dict) else None)
-    delivery = http_delivery(
-        read_http(
-            {
-                **event,
-                "requestContext": {
-                    "http": {"method": "POST", "path": "/backups"},
-                    "requestId": "new on each attempt",
-                    "timeEpoch": 1_795_428_904_512,
-                },
-            },
-            REQUEST_ID,
-        ),
-        lambda _headers, _body: message_id,
-    )
-    request = read_request(delivery)
-    assert isinstance(request, CreateRequest)
-    return request
+    body = json.dumps({"instance_id": INSTANCE, **fields}).encode()
+    headers = events.signed_headers(body, now=time.time(), message_id=message_id)
+    event = events.http(body, headers=headers, known=False)
+    return create_of(event, webhook_keys=webhook_keys(WEBHOOK_KEY))
 
 
 def test_a_webhook_has_the_name_of_its_message() -> None:

@@ -95,7 +95,7 @@ def _verify(request: VerifyRequest, gaussdb: GaussDB, telemetry: Telemetry) -> A
 
     age = newest_backup_age(request, gaussdb)
     if age.hours is not None:
-        telemetry.age(request.instance_id, age.hours)
+        telemetry.add_backup_age(request.instance_id, age.hours)
     if age.backup is None or age.hours is None or age.hours > request.max_age_hours:
         raise stale_error(age)
     reply = replies.VerifyReply(

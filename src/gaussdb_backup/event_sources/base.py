@@ -1,59 +1,138 @@
-"""What every door has in common, and how foreign JSON is read without believing it."""
+"""What all event sources share, and how to read JSON from outside without trusting its shape."""
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, cast
 
 from pydantic import JsonValue
 
-from gaussdb_backup.errors import BackupError
+from gaussdb_backup.clock import Deadline
+from gaussdb_backup.errors import BackupError, InvalidRequest
+from gaussdb_backup.event_sources.webhook_keys import WebhookKeys
 from gaussdb_backup.payload_models import invalid_request
 from gaussdb_backup.replies import Reply
 from gaussdb_backup.request import Delivery
 
-SUPPORTED: Final = (
-    "is none of: a payload with instance_id; a Scheduled Event (detail-type, time, resources or "
-    "id); an EventBridge event (detail-type, id, detail); an HTTP request of API Gateway or a "
-    "function URL (requestContext.http, or httpMethod); Records, or a list, of SQS messages "
-    "(eventSource aws:sqs, messageId, body); Records of SNS (EventSource aws:sns, Sns)"
-)
+
+class EventContext(NamedTuple):
+    """What an event source needs to read an event, besides the event.
+
+    Args:
+        request_id: the invocation's request ID.
+        default_payload: the payload of a scheduled event, which carries none.
+        webhook_keys: verifies signed webhooks.
+        deadline: the end of the invocation.
+        supported: the shapes of all event sources in words, for an event that has none of them.
+    """
+
+    request_id: str
+    default_payload: JsonValue
+    webhook_keys: WebhookKeys
+    deadline: Deadline
+    supported: str
+
+    def unsupported_event(self) -> InvalidRequest:
+        """The error for an event, or an event inside a message, that has no supported shape."""
+        return invalid_request("", f"is none of: {self.supported}")
 
 
 class DeliveryResult(NamedTuple):
-    """How one delivery ended: with a reply, or with an error.
+    """How one delivery ended.
 
     Args:
-        end: the reply, or what went wrong.
-        backup_name: the name that was or would have been asked for, where it is known.
+        delivery: the delivery.
+        end: the reply or the error; None if it was not attempted, because an earlier delivery of
+            its group failed.
+        backup_name: the name of the backup, where it is known.
     """
 
-    end: Reply | BackupError
+    delivery: Delivery
+    end: Reply | BackupError | None
     backup_name: str | None = None
 
 
-def error_to_raise(outcome: DeliveryResult, error: BackupError) -> BackupError:
-    """An error as a door raises it: with the name under which to find the backup, or ask again.
+class EventSource(ABC):
+    """An event source: how to recognise its events, read them and respond to them.
 
-    Lambda shows every synchronous caller and destination the frames that it came through; those of
-    our inside are none of theirs.
+    Attributes:
+        trigger: its name in the logs.
+        shape: the fields by which its events are recognised, in words.
+        max_seconds: how long its caller waits for the response.
     """
-    if outcome.backup_name:
-        error.args = (f"{error.detail}; backup name {outcome.backup_name}",)
-    return error.with_traceback(None)
 
+    trigger: ClassVar[str]
+    shape: ClassVar[str]
+    max_seconds: ClassVar[float] = math.inf
 
-class EventSource(Protocol):
-    """An event at one door."""
+    @abstractmethod
+    def matches(self, event: JsonValue) -> bool:
+        """Whether an event is from this source. Never raises, whatever the event is."""
 
-    @property
-    def groups(self) -> Sequence[Sequence[Delivery]]:
-        """The event's deliveries: each group in order, all groups side by side."""
+    @abstractmethod
+    def deliveries(self, event: JsonValue, context: EventContext) -> Sequence[Sequence[Delivery]]:
+        """The deliveries of an event that matches, in groups.
 
-    def answer(self, outcomes: Sequence[Sequence[DeliveryResult]]) -> JsonValue:
-        """What the caller gets; a group that stopped early has fewer outcomes than deliveries.
+        Deliveries of one group are processed in order, up to the first failure. Groups do not wait
+        for each other.
+        """
+
+    @abstractmethod
+    def response(self, results: Sequence[DeliveryResult]) -> JsonValue:
+        """What the function returns for the results of all deliveries.
 
         Raises:
-            BackupError: this door tells a failure by raising it.
+            BackupError: a delivery failed, and this event source reports that as an exception.
         """
+
+    def failure(self, error: BackupError, request_id: str) -> JsonValue:  # noqa: ARG002 - for HTTP
+        """What the function returns for an event that could not be read.
+
+        Args:
+            error: why not.
+            request_id: the invocation's request ID.
+
+        Raises:
+            BackupError: the error, unless this event source returns errors.
+        """
+        raise error.with_traceback(None)
+
+
+class SingleDelivery(EventSource):
+    """An event source whose events are one delivery and whose response is the reply itself."""
+
+    @abstractmethod
+    def delivery(self, event: JsonValue, context: EventContext) -> Delivery:
+        """The one delivery of an event that matches."""
+
+    def deliveries(self, event: JsonValue, context: EventContext) -> Sequence[Sequence[Delivery]]:
+        """One group of one delivery."""
+        return [[self.delivery(event, context)]]
+
+    def response(self, results: Sequence[DeliveryResult]) -> JsonValue:
+        """The reply.
+
+        Raises:
+            BackupError: the delivery failed.
+        """
+        return replies_or_raise(results)[0]
+
+
+def replies_or_raise(results: Sequence[DeliveryResult]) -> list[JsonValue]:
+    """The replies of all deliveries.
+
+    Raises:
+        BackupError: the first failure. Its message names the backup, so that whoever reads it can
+            find the backup or ask again. The traceback is removed, because Lambda would show the
+            function's stack frames to every synchronous caller and destination.
+    """
+    for result in results:
+        error = result.end
+        if isinstance(error, BackupError):
+            if result.backup_name:
+                error.args = (f"{error.detail}; backup name {result.backup_name}",)
+            raise error.with_traceback(None)
+    return [cast("JsonValue", result.end) for result in results]
 
 
 def mapping(value: object) -> Mapping[str, JsonValue]:
@@ -61,13 +140,16 @@ def mapping(value: object) -> Mapping[str, JsonValue]:
     return value if isinstance(value, dict) else {}
 
 
-def listed(value: object) -> Sequence[JsonValue]:
+def sequence(value: object) -> Sequence[JsonValue]:
     """A JSON array as it is, anything else as an empty one."""
     return value if isinstance(value, list) else []
 
 
 def text(value: object) -> str | None:
-    """A text that is not empty, or None; half of a surrogate pair is no text that UTF-8 knows."""
+    """A text that is not empty and that UTF-8 can encode, or None.
+
+    JSON can spell half of a surrogate pair, which no log line could show.
+    """
     if not isinstance(value, str) or not value:
         return None
     try:
@@ -75,8 +157,3 @@ def text(value: object) -> str | None:
     except UnicodeEncodeError:
         return None
     return value
-
-
-def unsupported_event() -> BackupError:
-    """The refusal of an event that no door recognises."""
-    return invalid_request("", SUPPORTED)

@@ -1,13 +1,13 @@
-"""The HTTP door: API Gateway with payload 2.0 and 1.0, and function URLs.
+"""HTTP: API Gateway with payload 2.0 and 1.0, and function URLs.
 
-Refusals come in the order 401, 404, 405, 415, 413, 400: who is not known learns nothing more.
-Failures are problem details (RFC 9457).
+Refusals come in the order 401, 404, 405, 415, 413, 400, so that an unknown caller learns nothing
+but that it is unknown. Failures are problem details (RFC 9457).
 """
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
 from urllib.parse import unquote
 
 from pydantic import JsonValue
@@ -20,8 +20,14 @@ from gaussdb_backup.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
-from gaussdb_backup.event_sources.base import DeliveryResult
-from gaussdb_backup.event_sources.http_request import COLLECTION, HttpRequest, is_route
+from gaussdb_backup.event_sources.base import DeliveryResult, EventContext, SingleDelivery, mapping
+from gaussdb_backup.event_sources.http_request import (
+    COLLECTION,
+    HttpRequest,
+    is_http,
+    is_route,
+    read_http,
+)
 from gaussdb_backup.payload_models import invalid_request, is_idempotency_key, parse_json
 from gaussdb_backup.replies import Reply
 from gaussdb_backup.request import Delivery, Identity
@@ -29,54 +35,61 @@ from gaussdb_backup.timestamps import parse_epoch_milliseconds
 
 MAX_BODY_BYTES: Final = 20_000
 
-Verifier = Callable[[Mapping[str, str], bytes], str | None]
 
+class Http(SingleDelivery):
+    """One request; failures are responses too."""
 
-class HttpEvent(NamedTuple):
-    """One request; its answer is a response, whatever happened."""
+    trigger = "http"
+    shape = "an HTTP request of API Gateway or a function URL (requestContext.http, or httpMethod)"
+    # API Gateway gives up before Lambda does.
+    max_seconds = 20.0
 
-    delivery: Delivery
+    def matches(self, event: JsonValue) -> bool:
+        """Recognised by the method."""
+        return is_http(mapping(event))
 
-    @property
-    def groups(self) -> Sequence[Sequence[Delivery]]:
-        """The one delivery."""
-        return [[self.delivery]]
+    def delivery(self, event: JsonValue, context: EventContext) -> Delivery:
+        """The delivery of the request, with the error by which it is refused, if it is."""
+        request = read_http(mapping(event), context.request_id)
+        delivery = Delivery(
+            trigger=self.trigger,
+            correlation_id=request.request_id,
+            payload=None,
+            identity=Identity(
+                kind="http",
+                value=request.request_id,
+                time=parse_epoch_milliseconds(request.time),
+            ),
+        )
+        try:
+            webhook_id = None if request.authenticated else _webhook_id(request, context)
+            _check_route(request)
+            if request.method == "GET":
+                return _status_delivery(request, delivery)
+            return _create_delivery(request, delivery, webhook_id)
+        except BackupError as error:
+            return delivery._replace(error=error)
 
-    def answer(self, outcomes: Sequence[Sequence[DeliveryResult]]) -> JsonValue:
-        """The response."""
-        outcome = outcomes[0][0]
-        if not isinstance(outcome.end, BackupError):
-            return _success(outcome.end)
-        return problem(outcome.end, self.delivery.correlation_id, outcome.backup_name)
+    def response(self, results: Sequence[DeliveryResult]) -> JsonValue:
+        """The response: the reply, or problem details."""
+        [result] = results
+        if isinstance(result.end, BackupError):
+            return problem(result.end, result.delivery.correlation_id, result.backup_name)
+        return _success(cast("Reply", result.end))
 
-
-def http_delivery(request: HttpRequest, verify: Verifier) -> Delivery:
-    """The delivery that a request makes, or the refusal that it meets.
-
-    Args:
-        request: the request.
-        verify: tells the ``webhook-id`` of a signed request, None of any other.
-    """
-    refused = Delivery("http", request.request_id, None, _identity(request))
-    try:
-        webhook_id = None if request.authenticated else _signed_by(request, verify)
-        _admit(request)
-    except BackupError as error:
-        return refused._replace(error=error)
-    if request.method == "GET":
-        return _question(request, refused)
-    try:
-        payload = _payload(request)
-        key = None if webhook_id is not None else _key(request)
-    except BackupError as error:
-        return refused._replace(error=error)
-    identity = Identity("webhook", webhook_id) if webhook_id is not None else _identity(request)
-    only = frozenset({"create"})
-    return refused._replace(payload=payload, identity=identity, key=key, actions=only)
+    def failure(self, error: BackupError, request_id: str) -> JsonValue:
+        """The error as problem details."""
+        return problem(error, request_id)
 
 
 def problem(error: BackupError, request_id: str, backup_name: str | None = None) -> JsonValue:
-    """A failure as problem details (RFC 9457); of one unknown caller and another, the same."""
+    """A failure as problem details (RFC 9457).
+
+    Args:
+        error: the failure.
+        request_id: the gateway's ID of the request.
+        backup_name: the name of the backup, where it is known.
+    """
     details: dict[str, JsonValue] = {
         "type": f"urn:gaussdb-backup:{type(error).__name__}",
         "title": error.title,
@@ -115,25 +128,27 @@ def _response(status: int, headers: Mapping[str, str], body: object) -> JsonValu
     }
 
 
-def _signed_by(request: HttpRequest, verify: Verifier) -> str:
-    """The ``webhook-id`` of a signed request to create.
+def _webhook_id(request: HttpRequest, context: EventContext) -> str:
+    """The ``webhook-id`` of a signed request to create a backup.
 
     Raises:
-        Unauthenticated: it is not one.
+        Unauthenticated: the request is not one.
     """
-    signable = request.method == "POST" and request.path == COLLECTION
-    if signable and request.body is not None:
-        webhook_id = verify(request.headers, request.body)
+    can_be_signed = request.method == "POST" and request.path == COLLECTION
+    if can_be_signed and request.body is not None:
+        webhook_id = context.webhook_keys.verified_webhook_id(
+            request.headers, request.body, context.deadline
+        )
         if webhook_id is not None:
             return webhook_id
     raise Unauthenticated("neither the gateway nor a signature vouches for the caller")
 
 
-def _admit(request: HttpRequest) -> None:
-    """Lets a known caller through to the payload, or says why not.
+def _check_route(request: HttpRequest) -> None:
+    """Refuses a request that the function does not serve.
 
     Raises:
-        NotFound: the path leads nowhere.
+        NotFound: there is nothing at the path.
         MethodNotAllowed: the path takes another method.
         UnsupportedMediaType: the body is not declared as JSON.
         PayloadTooLarge: the body is larger than any payload.
@@ -152,13 +167,28 @@ def _admit(request: HttpRequest) -> None:
         raise PayloadTooLarge(f"the body may hold {MAX_BODY_BYTES} bytes")
 
 
-def _payload(request: HttpRequest) -> JsonValue:
+def _create_delivery(request: HttpRequest, delivery: Delivery, webhook_id: str | None) -> Delivery:
+    """The delivery of a request to create a backup.
+
+    Args:
+        request: the request.
+        delivery: what is known of it so far.
+        webhook_id: the ID of a signed webhook, which is then the identity. The header
+            ``Idempotency-Key`` of a webhook is ignored, because it is not signed.
+
+    Raises:
+        InvalidRequest: the body or the header cannot be read.
+    """
     if request.body is None:
         raise invalid_request("", "is not the base64 that the event says it is")
-    return parse_json(request.body)
+    payload = parse_json(request.body)
+    delivery = delivery._replace(payload=payload, actions=frozenset({"create"}))
+    if webhook_id is not None:
+        return delivery._replace(identity=Identity(kind="webhook", value=webhook_id))
+    return delivery._replace(key=_idempotency_key(request))
 
 
-def _key(request: HttpRequest) -> str | None:
+def _idempotency_key(request: HttpRequest) -> str | None:
     key = request.headers.get("idempotency-key")
     if key is not None and not is_idempotency_key(key):
         raise invalid_request(
@@ -167,14 +197,14 @@ def _key(request: HttpRequest) -> str | None:
     return key
 
 
-def _identity(request: HttpRequest) -> Identity:
-    return Identity("http", request.request_id, parse_epoch_milliseconds(request.time))
+def _status_delivery(request: HttpRequest, delivery: Delivery) -> Delivery:
+    """The delivery of a request for the status of a backup.
 
-
-def _question(request: HttpRequest, delivery: Delivery) -> Delivery:
-    others = sorted(set(request.query) - {"instance_id"})
-    if others:
-        return delivery._replace(error=invalid_request("", "takes no query but instance_id"))
+    Raises:
+        InvalidRequest: the query holds something else than the instance.
+    """
+    if set(request.query) - {"instance_id"}:
+        raise invalid_request("", "takes no query but instance_id")
     backup_id = unquote(request.path.removeprefix(f"{COLLECTION}/"))
-    question: JsonValue = {"action": "status", "backup_id": backup_id, **request.query}
-    return delivery._replace(payload=question, actions=frozenset({"status"}))
+    payload: JsonValue = {"action": "status", "backup_id": backup_id, **request.query}
+    return delivery._replace(payload=payload, actions=frozenset({"status"}))

@@ -1,4 +1,4 @@
-"""An HTTP request in the dialects of API Gateway (payload 2.0 and 1.0) and function URLs."""
+"""An HTTP request in the formats of API Gateway (payload 2.0 and 1.0) and function URLs."""
 
 import base64
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ COLLECTION: Final = "/backups"
 
 
 class HttpRequest(NamedTuple):
-    """A request in whichever dialect it came.
+    """A request, whichever format it came in.
 
     Args:
         method: the method.
@@ -20,7 +20,7 @@ class HttpRequest(NamedTuple):
         headers: names in lower case.
         query: the query's fields.
         body: the body's bytes, or None where its base64 is broken.
-        authenticated: the gateway knows the caller.
+        authenticated: the gateway has verified the caller's identity.
         request_id: the gateway's own ID.
         time: when the gateway received it, in Unix milliseconds.
     """
@@ -33,6 +33,12 @@ class HttpRequest(NamedTuple):
     authenticated: bool
     request_id: str
     time: JsonValue
+
+
+def is_http(event: Mapping[str, JsonValue]) -> bool:
+    """Whether an event is an HTTP request, recognised by its method."""
+    context = mapping(event.get("requestContext"))
+    return isinstance(context.get("http"), dict) or text(event.get("httpMethod")) is not None
 
 
 def read_http(event: Mapping[str, JsonValue], invocation_id: str) -> HttpRequest:
@@ -54,7 +60,7 @@ def read_http(event: Mapping[str, JsonValue], invocation_id: str) -> HttpRequest
         headers=_headers(event),
         query=_texts(event.get("queryStringParameters")),
         body=_body(event),
-        authenticated=_vouched_2(context) if version_2 else _vouched_1(context),
+        authenticated=_has_identity_2(context) if version_2 else _has_identity_1(context),
         request_id=text(context.get("requestId")) or invocation_id,
         time=time,
     )
@@ -100,28 +106,38 @@ def _body(event: Mapping[str, JsonValue]) -> bytes | None:
         return None
 
 
-def _vouched_2(context: Mapping[str, JsonValue]) -> bool:
-    """Payload 2.0: an IAM, JWT or Lambda authorizer that says something of the caller."""
+def _has_identity_2(context: Mapping[str, JsonValue]) -> bool:
+    """Payload 2.0: an IAM, JWT or Lambda authorizer says something about the caller."""
     authorizer = mapping(context.get("authorizer"))
-    return any(_says_something(authorizer.get(kind)) for kind in ("iam", "jwt", "lambda"))
+    return any(_has_value(authorizer.get(kind)) for kind in ("iam", "jwt", "lambda"))
 
 
-def _vouched_1(context: Mapping[str, JsonValue]) -> bool:
-    """Payload 1.0: an IAM caller, claims, or a principal; an API key is none of them."""
+def _has_identity_1(context: Mapping[str, JsonValue]) -> bool:
+    """Payload 1.0: an IAM caller, claims or a principal. An API key is no identity."""
     identity, authorizer = mapping(context.get("identity")), mapping(context.get("authorizer"))
-    known = (
-        identity.get("userArn"),
-        identity.get("caller"),
-        authorizer.get("claims"),
-        authorizer.get("principalId"),
+    return any(
+        _has_value(part)
+        for part in (
+            identity.get("userArn"),
+            identity.get("caller"),
+            authorizer.get("claims"),
+            authorizer.get("principalId"),
+        )
     )
-    return any(_says_something(part) for part in known)
 
 
-def _says_something(part: JsonValue) -> bool:
-    """Whether there is any value in it that is neither null nor empty."""
-    if isinstance(part, dict):
-        return any(_says_something(value) for value in part.values())
-    if isinstance(part, list):
-        return any(_says_something(value) for value in part)
-    return part is not None and part != ""
+def _has_value(part: JsonValue) -> bool:
+    """Whether there is any value in it that is neither null nor an empty text.
+
+    Without recursion, because the depth of the event is up to whoever sends it.
+    """
+    remaining = [part]
+    while remaining:
+        value = remaining.pop()
+        if isinstance(value, dict):
+            remaining += value.values()
+        elif isinstance(value, list):
+            remaining += value
+        elif value is not None and value != "":
+            return True
+    return False

@@ -1,4 +1,4 @@
-"""Who may knock at the HTTP door with a signature: the webhook keys of this environment."""
+"""The signing keys of webhooks, cached in this execution environment."""
 
 import threading
 from collections.abc import Mapping
