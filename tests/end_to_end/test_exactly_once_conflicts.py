@@ -290,7 +290,7 @@ def assert_success_without_a_job(harness: Harness, why: str) -> None:
 def test_no_job_is_no_failure(harness: Harness) -> None:
     """Some clouds do not show the jobs of backups."""
     harness.invoke(EVENT)
-    harness.emulator.jobs_know_backups = False
+    harness.emulator.jobs_show_backups = False
     assert_success_without_a_job(harness, "none")
 
 

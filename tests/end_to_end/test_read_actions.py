@@ -139,7 +139,7 @@ def test_what_the_task_list_says_changes_no_outcome(harness: Harness) -> None:
     assert (unread.reply["outcome"], unread.reply["job_id"]) == ("completed", None)
     assert unread.record["job_lookup"] == "failed"
     harness.emulator.faults.clear()
-    harness.emulator.jobs_know_backups = False
+    harness.emulator.jobs_show_backups = False
     assert harness.invoke(question).reply["outcome"] == "completed"
     assert "ShowJobDetail" not in {call.operation for call in harness.emulator.calls}
 

@@ -20,28 +20,28 @@ def cloud() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def visitor(cloud: Emulator) -> HttpClient:
+def client(cloud: Emulator) -> HttpClient:
     """Somebody with a token."""
     return HttpClient.of(cloud)
 
 
-def test_connections_can_be_refused_for_a_while(cloud: Emulator, visitor: HttpClient) -> None:
+def test_connections_can_be_refused_for_a_while(cloud: Emulator, client: HttpClient) -> None:
     """The port stays the same, and the other service goes on."""
     with cloud.refusing_connections("gaussdb"):
         for _ in range(2):
             with pytest.raises(ConnectionLost, match="refused"):
-                visitor.get("/backups")
+                client.get("/backups")
         assert log_in(cloud).status_code == 201
-    assert visitor.get("/backups").status_code == 200
+    assert client.get("/backups").status_code == 200
 
 
-def test_connections_can_be_refused_for_some_seconds(cloud: Emulator, visitor: HttpClient) -> None:
+def test_connections_can_be_refused_for_some_seconds(cloud: Emulator, client: HttpClient) -> None:
     """Real ones, while the client waits."""
     cloud.refuse_connections(0.5)
     refusals = 0
     for _ in range(100):
         try:
-            assert visitor.get("/backups").status_code == 200
+            assert client.get("/backups").status_code == 200
         except ConnectionLost:
             refusals += 1
             time.sleep(0.05)

@@ -18,7 +18,7 @@ def cloud() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def visitor(cloud: Emulator) -> HttpClient:
+def client(cloud: Emulator) -> HttpClient:
     """Somebody with a token."""
     return HttpClient.of(cloud)
 
@@ -29,12 +29,12 @@ def instance(cloud: Emulator) -> Instance:
     return cloud.add_instance()
 
 
-def statuses(visitor: HttpClient, path: str, times: int) -> list[int]:
+def statuses(client: HttpClient, path: str, times: int) -> list[int]:
     """Return the statuses of so many equal requests."""
-    return [visitor.get(path).status_code for _ in range(times)]
+    return [client.get(path).status_code for _ in range(times)]
 
 
-def test_each_call_takes_the_first_fault_that_fits(cloud: Emulator, visitor: HttpClient) -> None:
+def test_each_call_takes_the_first_fault_that_fits(cloud: Emulator, client: HttpClient) -> None:
     """In the order of the script, each operation for itself."""
     cloud.faults.script(
         [
@@ -43,14 +43,14 @@ def test_each_call_takes_the_first_fault_that_fits(cloud: Emulator, visitor: Htt
             Fault(operation="ListBackups", status=429),
         ]
     )
-    assert statuses(visitor, "/backups", 2) == [503, 503]
-    assert statuses(visitor, "/tasks", 2) == [500, 200]
-    assert statuses(visitor, "/backups", 2) == [429, 200]
+    assert statuses(client, "/backups", 2) == [503, 503]
+    assert statuses(client, "/tasks", 2) == [500, 200]
+    assert statuses(client, "/backups", 2) == [429, 200]
     assert cloud.faults.waiting == ()
     assert cloud.faults.fired == {"status": 4}
 
 
-def test_a_fault_can_wait(cloud: Emulator, visitor: HttpClient) -> None:
+def test_a_fault_can_wait(cloud: Emulator, client: HttpClient) -> None:
     """Until so many calls have passed, or until a request fits."""
     cloud.faults.script(
         [
@@ -58,67 +58,67 @@ def test_a_fault_can_wait(cloud: Emulator, visitor: HttpClient) -> None:
             Fault(status=503, where=lambda request: request.parameter("offset") == "100"),
         ]
     )
-    assert statuses(visitor, "/backups", 3) == [200, 500, 200]
-    assert statuses(visitor, "/backups?offset=100", 2) == [503, 200]
+    assert statuses(client, "/backups", 3) == [200, 500, 200]
+    assert statuses(client, "/backups?offset=100", 2) == [503, 200]
 
 
-def test_what_is_to_come_can_be_forgotten(cloud: Emulator, visitor: HttpClient) -> None:
+def test_what_is_to_come_can_be_forgotten(cloud: Emulator, client: HttpClient) -> None:
     """So a test can end its faults."""
     cloud.faults.add(Fault(times=100))
-    assert statuses(visitor, "/backups", 2) == [503, 503]
+    assert statuses(client, "/backups", 2) == [503, 503]
     cloud.faults.clear()
-    assert statuses(visitor, "/backups", 1) == [200]
+    assert statuses(client, "/backups", 1) == [200]
 
 
-def test_a_request_may_land_late(cloud: Emulator, visitor: HttpClient, instance: Instance) -> None:
+def test_a_request_may_land_late(cloud: Emulator, client: HttpClient, instance: Instance) -> None:
     """Nothing is listed until it does, then it counts from that moment."""
     cloud.faults.add(
         Fault(operation="CreateManualBackup", kind="status", status=504, lands_after=30)
     )
-    assert visitor.create(instance.id, "nightly-1").status_code == 504
+    assert client.create(instance.id, "nightly-1").status_code == 504
     sent = cloud.calls[-1]
     assert (sent.done, sent.status, sent.fault) == (None, 504, "status")
     cloud.clock.advance(29)
-    assert visitor.get("/backups").json()["total_count"] == 0
+    assert client.get("/backups").json()["total_count"] == 0
     cloud.clock.advance(1)
-    assert visitor.get("/backups").json()["total_count"] == 1
+    assert client.get("/backups").json()["total_count"] == 1
     (backup,) = cloud.backups
     assert sent.done == 202
     assert (backup.begin_time - sent.at).total_seconds() == 30
 
 
 def test_a_request_that_lands_late_may_find_its_name_taken(
-    cloud: Emulator, visitor: HttpClient, instance: Instance
+    cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
     """The service refuses it as it would any other: there is one backup."""
     cloud.faults.add(Fault(operation="CreateManualBackup", kind="reset", lands_after=30))
     with pytest.raises(ConnectionLost):
-        visitor.create(instance.id, "nightly-1")
+        client.create(instance.id, "nightly-1")
     late = cloud.calls[-1]
-    assert visitor.create(instance.id, "nightly-1").status_code == 202
+    assert client.create(instance.id, "nightly-1").status_code == 202
     cloud.clock.advance(31)
     assert len(cloud.backups) == 1
     assert late.done == 409
 
 
 def test_a_request_that_was_never_let_in_does_not_land(
-    cloud: Emulator, visitor: HttpClient, instance: Instance
+    cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
     """The gateway looks at the caller at once."""
     cloud.faults.add(Fault(operation="CreateManualBackup", status=503, lands_after=5))
-    stranger = HttpClient(cloud, "nonsense", visitor.project_id)
+    stranger = HttpClient(cloud, "nonsense", client.project_id)
     stranger.create(instance.id, "nightly-1")
     cloud.clock.advance(6)
     assert cloud.backups == []
     assert cloud.calls[-1].done == 401
 
 
-def test_a_token_may_be_revoked_between_two_calls(cloud: Emulator, visitor: HttpClient) -> None:
+def test_a_token_may_be_revoked_between_two_calls(cloud: Emulator, client: HttpClient) -> None:
     """An action at the moment of the fault, before or after the work."""
     revoke = cloud.iam.revoke_tokens
     cloud.faults.script([Fault(kind="pass", when="after", action=revoke)])
-    assert statuses(visitor, "/backups", 2) == [200, 401]
-    renewed = HttpClient(cloud, log_in(cloud).headers["X-Subject-Token"], visitor.project_id)
+    assert statuses(client, "/backups", 2) == [200, 401]
+    renewed = HttpClient(cloud, log_in(cloud).headers["X-Subject-Token"], client.project_id)
     cloud.faults.script([Fault(operation="ListBackups", kind="pass", action=revoke)])
     assert statuses(renewed, "/backups", 1) == [401]
 
@@ -137,7 +137,7 @@ def test_a_password_may_change_between_two_calls(cloud: Emulator) -> None:
 
 
 def test_a_list_may_change_between_its_pages(
-    cloud: Emulator, visitor: HttpClient, instance: Instance
+    cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
     """By an action too."""
 
@@ -145,19 +145,19 @@ def test_a_list_may_change_between_its_pages(
         cloud.add_backup(instance_id=instance.id)
 
     cloud.faults.add(Fault(operation="ListBackups", kind="pass", when="after", action=grow))
-    assert visitor.get("/backups").json()["total_count"] == 0
-    assert visitor.get("/backups").json()["total_count"] == 1
+    assert client.get("/backups").json()["total_count"] == 0
+    assert client.get("/backups").json()["total_count"] == 1
 
 
 def test_every_call_is_on_record_without_its_credentials(
-    cloud: Emulator, visitor: HttpClient, instance: Instance
+    cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
     """What was asked, answered and done, by the names that Huawei's SDK has."""
     cloud.faults.add(Fault(operation="ListBackups", when="after", status=503))
-    visitor.get("/backups", limit=5)
-    visitor.create(instance.id, "nightly-1", description="text")
-    visitor.create(instance.id, "nightly-1")
-    visitor.get("/nothing")
+    client.get("/backups", limit=5)
+    client.create(instance.id, "nightly-1", description="text")
+    client.create(instance.id, "nightly-1")
+    client.get("/nothing")
     log_in_call, listed, created, again, unknown = cloud.calls
     assert (log_in_call.service, log_in_call.operation) == ("iam", "CreateToken")
     assert (log_in_call.status, log_in_call.body) == (201, None)
@@ -174,7 +174,7 @@ def test_every_call_is_on_record_without_its_credentials(
     assert (unknown.operation, unknown.error_code) == ("Unknown", "APIGW.0101")
     assert cloud.calls_of("CreateManualBackup") == [created, again]
     assert PASSWORD not in repr(cloud.calls)
-    assert visitor.token not in repr(cloud.calls)
+    assert client.token not in repr(cloud.calls)
 
 
 def test_a_bug_of_the_emulator_is_told_at_its_end() -> None:

@@ -22,7 +22,7 @@ def cloud() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def visitor(cloud: Emulator) -> HttpClient:
+def client(cloud: Emulator) -> HttpClient:
     """Somebody with a token."""
     return HttpClient.of(cloud)
 
@@ -33,9 +33,9 @@ def instance(cloud: Emulator) -> Instance:
     return cloud.add_instance()
 
 
-def create(visitor: HttpClient, instance: Instance) -> Callable[[], requests.Response]:
+def create(client: HttpClient, instance: Instance) -> Callable[[], requests.Response]:
     """Return the usual request for a backup."""
-    return lambda: visitor.create(instance.id, "nightly-1")
+    return lambda: client.create(instance.id, "nightly-1")
 
 
 @pytest.mark.parametrize(
@@ -53,20 +53,20 @@ def create(visitor: HttpClient, instance: Instance) -> Callable[[], requests.Res
         (418, "DBS.280001"),
     ],
 )
-def test_any_status_can_be_answered(visitor: HttpClient, status: int, code: str) -> None:
+def test_any_status_can_be_answered(client: HttpClient, status: int, code: str) -> None:
     """With the body that the gateway or the service has for it."""
-    visitor.cloud.faults.add(Fault(operation="ListBackups", status=status))
-    answer = visitor.get("/backups")
+    client.cloud.faults.add(Fault(operation="ListBackups", status=status))
+    answer = client.get("/backups")
     assert (answer.status_code, answer.json()["error_code"]) == (status, code)
     assert "Retry-After" not in answer.headers
-    assert visitor.get("/backups").status_code == 200
+    assert client.get("/backups").status_code == 200
 
 
 @pytest.mark.parametrize("value", [7, "Wed, 21 Oct 2026 07:28:00 GMT"])
-def test_a_status_may_say_when_to_come_back(visitor: HttpClient, value: int | str) -> None:
+def test_a_status_may_say_when_to_come_back(client: HttpClient, value: int | str) -> None:
     """By Retry-After, in seconds or as a date."""
-    visitor.cloud.faults.add(Fault(status=429, retry_after=value))
-    answer = visitor.get("/backups")
+    client.cloud.faults.add(Fault(status=429, retry_after=value))
+    answer = client.get("/backups")
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, str(value))
 
 
@@ -97,95 +97,95 @@ def test_a_status_may_say_when_to_come_back(visitor: HttpClient, value: int | st
     ],
 )
 def test_any_code_or_body_can_be_answered(
-    visitor: HttpClient, fault: Fault, status: int, body: object
+    client: HttpClient, fault: Fault, status: int, body: object
 ) -> None:
     """A code brings its documented status and text."""
-    visitor.cloud.faults.add(fault)
-    answer = visitor.get("/backups")
+    client.cloud.faults.add(fault)
+    answer = client.get("/backups")
     assert (answer.status_code, answer.json()) == (status, body)
 
 
-def test_the_prefix_of_a_gateways_code_may_be_the_newer_one(visitor: HttpClient) -> None:
+def test_the_prefix_of_a_gateways_code_may_be_the_newer_one(client: HttpClient) -> None:
     """APIG for APIGW: a client should look at the digits."""
-    visitor.cloud.faults.add(Fault(error_code="APIG.0307"))
-    answer = visitor.get("/backups")
+    client.cloud.faults.add(Fault(error_code="APIG.0307"))
+    answer = client.get("/backups")
     assert (answer.status_code, answer.json()["error_code"]) == (401, "APIG.0307")
 
 
-def test_an_answer_may_point_elsewhere(visitor: HttpClient) -> None:
+def test_an_answer_may_point_elsewhere(client: HttpClient) -> None:
     """A redirect, for clients that must not follow it."""
     elsewhere = {"Location": "http://127.0.0.1:9/elsewhere"}
-    visitor.cloud.faults.add(Fault(status=302, headers=elsewhere))
-    answer = visitor.send("GET", "/backups", allow_redirects=False)
+    client.cloud.faults.add(Fault(status=302, headers=elsewhere))
+    answer = client.send("GET", "/backups", allow_redirects=False)
     assert (answer.status_code, answer.headers["Location"]) == (302, elsewhere["Location"])
 
 
-def test_a_page_in_place_of_json(visitor: HttpClient) -> None:
+def test_a_page_in_place_of_json(client: HttpClient) -> None:
     """As a load balancer shows it, under any status."""
-    visitor.cloud.faults.script([Fault(kind="html"), Fault(kind="html", status=200)])
+    client.cloud.faults.script([Fault(kind="html"), Fault(kind="html", status=200)])
     for status in (502, 200):
-        answer = visitor.get("/backups")
+        answer = client.get("/backups")
         assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html")
         assert answer.text.startswith("<html>")
 
 
-def test_an_answer_without_a_body(visitor: HttpClient) -> None:
+def test_an_answer_without_a_body(client: HttpClient) -> None:
     """The status alone."""
-    visitor.cloud.faults.add(Fault(kind="empty", status=202))
-    answer = visitor.get("/backups")
+    client.cloud.faults.add(Fault(kind="empty", status=202))
+    answer = client.get("/backups")
     assert (answer.status_code, answer.content) == (202, b"")
 
 
-def test_half_a_body_and_then_the_end(visitor: HttpClient, instance: Instance) -> None:
+def test_half_a_body_and_then_the_end(client: HttpClient, instance: Instance) -> None:
     """The client misses the rest; the work was done."""
-    visitor.cloud.faults.add(Fault(operation="CreateManualBackup", kind="truncated"))
+    client.cloud.faults.add(Fault(operation="CreateManualBackup", kind="truncated"))
     with pytest.raises(ChunkedEncodingError):
-        create(visitor, instance)()
-    assert [backup.name for backup in visitor.cloud.backups] == ["nightly-1"]
+        create(client, instance)()
+    assert [backup.name for backup in client.cloud.backups] == ["nightly-1"]
 
 
-def test_half_a_json_as_a_whole_answer(visitor: HttpClient, instance: Instance) -> None:
+def test_half_a_json_as_a_whole_answer(client: HttpClient, instance: Instance) -> None:
     """The client can read it and not understand it; the work was done."""
-    visitor.cloud.faults.add(Fault(operation="CreateManualBackup", kind="cut"))
-    answer = create(visitor, instance)()
+    client.cloud.faults.add(Fault(operation="CreateManualBackup", kind="cut"))
+    answer = create(client, instance)()
     assert answer.status_code == 202
     with pytest.raises(json.JSONDecodeError):
         json.loads(answer.text)
-    assert len(visitor.cloud.backups) == 1
+    assert len(client.cloud.backups) == 1
 
 
 @pytest.mark.parametrize("kind", ["reset", "close", "garbage"])
-def test_a_connection_that_ends_without_an_answer(visitor: HttpClient, kind: Kind) -> None:
+def test_a_connection_that_ends_without_an_answer(client: HttpClient, kind: Kind) -> None:
     """Reset, closed, or filled with what is no HTTP; the next call is fine again."""
-    visitor.cloud.faults.add(Fault(kind=kind))
+    client.cloud.faults.add(Fault(kind=kind))
     with pytest.raises(ConnectionLost) as caught:
-        visitor.get("/backups")
+        client.get("/backups")
     assert ("reset by peer" in str(caught.value)) == (kind == "reset")
-    assert visitor.get("/backups").status_code == 200
+    assert client.get("/backups").status_code == 200
 
 
-def test_a_reset_after_the_work(visitor: HttpClient, instance: Instance) -> None:
+def test_a_reset_after_the_work(client: HttpClient, instance: Instance) -> None:
     """The worst case: accepted, and nobody knows."""
     fault = Fault(operation="CreateManualBackup", when="after", kind="reset")
-    visitor.cloud.faults.add(fault)
+    client.cloud.faults.add(fault)
     with pytest.raises(ConnectionLost):
-        create(visitor, instance)()
-    (backup,) = visitor.cloud.backups
+        create(client, instance)()
+    (backup,) = client.cloud.backups
     assert backup.name == "nightly-1"
 
 
-def test_a_status_after_the_work(visitor: HttpClient, instance: Instance) -> None:
+def test_a_status_after_the_work(client: HttpClient, instance: Instance) -> None:
     """A 504 of the gateway does not mean that nothing happened."""
-    visitor.cloud.faults.script(
+    client.cloud.faults.script(
         [Fault(operation="CreateManualBackup", when="after", kind="status", status=504)]
     )
-    assert create(visitor, instance)().status_code == 504
-    assert len(visitor.cloud.backups) == 1
+    assert create(client, instance)().status_code == 504
+    assert len(client.cloud.backups) == 1
 
 
-def test_a_hang(visitor: HttpClient, instance: Instance) -> None:
+def test_a_hang(client: HttpClient, instance: Instance) -> None:
     """The client gives up; whether the work was done is the script's choice."""
-    visitor.cloud.faults.script(
+    client.cloud.faults.script(
         [
             Fault(operation="CreateManualBackup", kind="hang"),
             Fault(operation="CreateManualBackup", when="after", kind="hang", seconds=30),
@@ -194,43 +194,43 @@ def test_a_hang(visitor: HttpClient, instance: Instance) -> None:
     body = {"instance_id": instance.id, "name": "nightly-1"}
     for backups in (0, 1):
         with pytest.raises(ReadTimeout):
-            visitor.send("POST", "/backups", json=body, timeout=0.4)
-        assert len(visitor.cloud.backups) == backups
+            client.send("POST", "/backups", json=body, timeout=0.4)
+        assert len(client.cloud.backups) == backups
 
 
-def test_a_hang_that_ends_by_itself(visitor: HttpClient) -> None:
+def test_a_hang_that_ends_by_itself(client: HttpClient) -> None:
     """The connection is closed without an answer."""
-    visitor.cloud.faults.add(Fault(kind="hang", seconds=0.1))
+    client.cloud.faults.add(Fault(kind="hang", seconds=0.1))
     started = time.monotonic()
     with pytest.raises(ConnectionLost):
-        visitor.get("/backups")
+        client.get("/backups")
     assert 0.1 <= time.monotonic() - started < 2
 
 
-def test_a_slow_answer(visitor: HttpClient) -> None:
+def test_a_slow_answer(client: HttpClient) -> None:
     """It is the real one, late."""
-    visitor.cloud.faults.add(Fault(kind="slow", seconds=0.2))
+    client.cloud.faults.add(Fault(kind="slow", seconds=0.2))
     started = time.monotonic()
-    assert visitor.get("/backups").json()["total_count"] == 0
+    assert client.get("/backups").json()["total_count"] == 0
     assert time.monotonic() - started >= 0.2
 
 
 @pytest.mark.parametrize("drip_headers", [True, False])
-def test_a_dripping_answer(visitor: HttpClient, drip_headers: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_dripping_answer(client: HttpClient, drip_headers: bool) -> None:  # noqa: FBT001 - a parameter
     """Each drop comes before the client's patience ends, the whole long after it."""
     fault = Fault(kind="drip", seconds=0.5, drip_headers=drip_headers)
-    visitor.cloud.faults.add(fault)
+    client.cloud.faults.add(fault)
     started = time.monotonic()
-    answer = visitor.send("GET", "/backups", timeout=0.3, stream=True)
+    answer = client.send("GET", "/backups", timeout=0.3, stream=True)
     until_headers = time.monotonic() - started
     assert answer.json() == {"backups": [], "total_count": 0}
     assert time.monotonic() - started >= 0.5
     assert (until_headers > 0.2) == drip_headers
 
 
-def test_a_dripping_refusal(visitor: HttpClient, instance: Instance) -> None:
+def test_a_dripping_refusal(client: HttpClient, instance: Instance) -> None:
     """Before the work, with a status of its own."""
     fault = Fault(operation="CreateManualBackup", when="before", kind="drip", status=503)
-    visitor.cloud.faults.add(fault)
-    assert create(visitor, instance)().status_code == 503
-    assert visitor.cloud.backups == []
+    client.cloud.faults.add(fault)
+    assert create(client, instance)().status_code == 503
+    assert client.cloud.backups == []

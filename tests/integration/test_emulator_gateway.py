@@ -91,11 +91,11 @@ def test_a_token_that_is_none(cloud: Emulator) -> None:
 
 def test_a_token_past_its_end(cloud: Emulator) -> None:
     """It has to be renewed."""
-    visitor = HttpClient(cloud, log_in(cloud).headers["X-Subject-Token"], cloud.project_id)
-    assert visitor.get("/backups").status_code == 200
+    client = HttpClient(cloud, log_in(cloud).headers["X-Subject-Token"], cloud.project_id)
+    assert client.get("/backups").status_code == 200
     cloud.clock.advance(timedelta(hours=24).total_seconds())
     expected = (401, "APIGW.0307", "The token must be updated.")
-    assert refusal(visitor.get("/backups")) == expected
+    assert refusal(client.get("/backups")) == expected
 
 
 def test_a_token_that_was_revoked(cloud: Emulator) -> None:

@@ -20,73 +20,73 @@ def cloud() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def visitor(cloud: Emulator) -> HttpClient:
+def client(cloud: Emulator) -> HttpClient:
     """Somebody with a token."""
     return HttpClient.of(cloud)
 
 
-def listed(visitor: HttpClient) -> dict[str, Any]:
+def listed(client: HttpClient) -> dict[str, Any]:
     """Return the only backup in the list."""
-    (backup,) = visitor.get("/backups").json()["backups"]
+    (backup,) = client.get("/backups").json()["backups"]
     found: dict[str, Any] = backup
     return found
 
 
-def job(visitor: HttpClient, job_id: str) -> dict[str, Any]:
+def job(client: HttpClient, job_id: str) -> dict[str, Any]:
     """Return a job."""
-    found: dict[str, Any] = visitor.get("/jobs", id=job_id).json()["job"]
+    found: dict[str, Any] = client.get("/jobs", id=job_id).json()["job"]
     return found
 
 
-def instance_status(visitor: HttpClient) -> str:
+def instance_status(client: HttpClient) -> str:
     """Return the status of the only instance."""
-    (instance,) = visitor.get("/instances").json()["instances"]
+    (instance,) = client.get("/instances").json()["instances"]
     return str(instance["status"])
 
 
-def test_a_backup_is_built_and_completes(cloud: Emulator, visitor: HttpClient) -> None:
+def test_a_backup_is_built_and_completes(cloud: Emulator, client: HttpClient) -> None:
     """BUILDING with an instance BACKING UP, then COMPLETED with a size and an end."""
-    reply = visitor.create(cloud.add_instance().id, "nightly-1").json()
-    begun = listed(visitor)
+    reply = client.create(cloud.add_instance().id, "nightly-1").json()
+    begun = listed(client)
     assert (begun["status"], begun["size"], begun["end_time"]) == ("BUILDING", 0.0, None)
     assert begun["begin_time"] == reply["backup"]["begin_time"]
-    assert instance_status(visitor) == "BACKING UP"
+    assert instance_status(client) == "BACKING UP"
     cloud.clock.advance(100)
-    done = listed(visitor)
+    done = listed(client)
     assert done["status"] == "COMPLETED"
     assert done["size"] > 0
     assert done["end_time"] > done["begin_time"]
-    assert instance_status(visitor) == "ACTIVE"
+    assert instance_status(client) == "ACTIVE"
 
 
 @pytest.mark.parametrize("name", ["nightly-1", None])
 def test_a_backup_that_is_told_to_fails(
-    cloud: Emulator, visitor: HttpClient, name: str | None
+    cloud: Emulator, client: HttpClient, name: str | None
 ) -> None:
     """FAILED with no size; its job has a reason; the next backup is fine again."""
     instance = cloud.add_instance()
     cloud.fail_backup(name)
-    reply = visitor.create(instance.id, "nightly-1").json()
-    assert listed(visitor)["status"] == "BUILDING"
+    reply = client.create(instance.id, "nightly-1").json()
+    assert listed(client)["status"] == "BUILDING"
     cloud.clock.advance(100)
-    failed = listed(visitor)
+    failed = listed(client)
     assert (failed["status"], failed["size"]) == ("FAILED", 0.0)
-    ended = job(visitor, reply["job_id"])
+    ended = job(client, reply["job_id"])
     assert (ended["status"], bool(ended["fail_reason"])) == ("Failed", True)
-    assert instance_status(visitor) == "ACTIVE"
-    assert visitor.create(instance.id, "nightly-2").status_code == 202
+    assert instance_status(client) == "ACTIVE"
+    assert client.create(instance.id, "nightly-2").status_code == 202
     cloud.clock.advance(100)
     assert [backup.status for backup in cloud.backups] == ["FAILED", "COMPLETED"]
 
 
 def test_a_job_runs_with_progress_and_completes_without(
-    cloud: Emulator, visitor: HttpClient
+    cloud: Emulator, client: HttpClient
 ) -> None:
     """The documented members, the status in mixed case, the progress empty at the end."""
     instance = cloud.add_instance()
-    reply = visitor.create(instance.id, "nightly-1").json()
+    reply = client.create(instance.id, "nightly-1").json()
     cloud.clock.advance(60)
-    running = job(visitor, reply["job_id"])
+    running = job(client, reply["job_id"])
     assert running == {
         "id": reply["job_id"],
         "name": "BackupSnapshotGaussDBV5InInstance",
@@ -98,127 +98,123 @@ def test_a_job_runs_with_progress_and_completes_without(
         "fail_reason": None,
     }
     cloud.clock.advance(40)
-    done = job(visitor, reply["job_id"])
+    done = job(client, reply["job_id"])
     assert (done["status"], done["progress"], done["fail_reason"]) == ("Completed", "", None)
-    assert done["ended"] == listed(visitor)["end_time"]
+    assert done["ended"] == listed(client)["end_time"]
 
 
 @pytest.mark.parametrize("job_id", ["", "4c1b0d6e-0000-0000-0000-000000000000", "nothing"])
-def test_an_unknown_job_is_refused_with_400(visitor: HttpClient, job_id: str) -> None:
+def test_an_unknown_job_is_refused_with_400(client: HttpClient, job_id: str) -> None:
     """Not with 404."""
-    answer = visitor.get("/jobs", id=job_id)
+    answer = client.get("/jobs", id=job_id)
     assert (answer.status_code, answer.json()["error_code"]) == (400, "DBS.200543")
 
 
 def test_only_the_record_of_an_ended_job_can_be_deleted(
-    cloud: Emulator, visitor: HttpClient
+    cloud: Emulator, client: HttpClient
 ) -> None:
     """Deleting it is answered with 200 and no body; the backup stays."""
-    reply = visitor.create(cloud.add_instance().id, "nightly-1").json()
+    reply = client.create(cloud.add_instance().id, "nightly-1").json()
     path = f"/jobs/{reply['job_id']}"
-    assert visitor.send("DELETE", path).json()["error_code"] == "DBS.200402"
+    assert client.send("DELETE", path).json()["error_code"] == "DBS.200402"
     cloud.clock.advance(100)
-    answer = visitor.send("DELETE", path)
+    answer = client.send("DELETE", path)
     assert (answer.status_code, answer.content) == (200, b"")
-    assert visitor.send("DELETE", path).json()["error_code"] == "DBS.200543"
-    assert listed(visitor)["status"] == "COMPLETED"
+    assert client.send("DELETE", path).json()["error_code"] == "DBS.200543"
+    assert listed(client)["status"] == "COMPLETED"
 
 
 def test_a_cloud_may_keep_the_jobs_of_backups_to_itself(
-    cloud: Emulator, visitor: HttpClient
+    cloud: Emulator, client: HttpClient
 ) -> None:
     """Huawei's newer documents exclude backups from both interfaces to jobs."""
-    cloud.jobs_know_backups = False
-    reply = visitor.create(cloud.add_instance().id, "nightly-1").json()
-    assert visitor.get("/jobs", id=reply["job_id"]).status_code == 400
-    assert visitor.get("/tasks").json() == {"tasks": [], "total_count": 0}
+    cloud.jobs_show_backups = False
+    reply = client.create(cloud.add_instance().id, "nightly-1").json()
+    assert client.get("/jobs", id=reply["job_id"]).status_code == 400
+    assert client.get("/tasks").json() == {"tasks": [], "total_count": 0}
 
 
-def test_a_deleted_backup_vanishes(cloud: Emulator, visitor: HttpClient) -> None:
+def test_a_deleted_backup_vanishes(cloud: Emulator, client: HttpClient) -> None:
     """202 with an empty object, then 404 for everybody who comes later."""
     kept, gone = (cloud.add_backup(instance_id=cloud.add_instance().id) for _ in range(2))
-    answer = visitor.send("DELETE", f"/backups/{gone.id}")
+    answer = client.send("DELETE", f"/backups/{gone.id}")
     assert (answer.status_code, answer.json()) == (202, {})
-    assert listed(visitor)["id"] == kept.id
-    again = visitor.send("DELETE", f"/backups/{gone.id}")
+    assert listed(client)["id"] == kept.id
+    again = client.send("DELETE", f"/backups/{gone.id}")
     assert (again.status_code, again.json()["error_code"]) == (404, "DBS.201010")
 
 
-def test_a_deletion_may_name_the_backup_as_huawei_does(
-    cloud: Emulator, visitor: HttpClient
-) -> None:
+def test_a_deletion_may_name_the_backup_as_huawei_does(cloud: Emulator, client: HttpClient) -> None:
     """A client has to take both answers."""
-    cloud.delete_tells = True
+    cloud.deletion_names_backup = True
     backup = cloud.add_backup("nightly-1", instance_id=cloud.add_instance().id)
-    answer = visitor.send("DELETE", f"/backups/{backup.id}")
+    answer = client.send("DELETE", f"/backups/{backup.id}")
     assert answer.json() == {"backup_id": backup.id, "backup_name": "nightly-1"}
 
 
-def test_a_deletion_may_take_its_time(cloud: Emulator, visitor: HttpClient) -> None:
+def test_a_deletion_may_take_its_time(cloud: Emulator, client: HttpClient) -> None:
     """The backup is DELETING meanwhile, keeps its name, and cannot be deleted twice."""
     cloud.deleting_seconds = 10
     instance = cloud.add_instance()
     backup = cloud.add_backup("nightly-1", instance_id=instance.id)
-    visitor.send("DELETE", f"/backups/{backup.id}")
-    assert listed(visitor)["status"] == "DELETING"
-    assert visitor.create(instance.id, "nightly-1").json()["error_code"] == "DBS.201201"
-    again = visitor.send("DELETE", f"/backups/{backup.id}")
+    client.send("DELETE", f"/backups/{backup.id}")
+    assert listed(client)["status"] == "DELETING"
+    assert client.create(instance.id, "nightly-1").json()["error_code"] == "DBS.201201"
+    again = client.send("DELETE", f"/backups/{backup.id}")
     assert (again.status_code, again.json()["error_code"]) == (400, "DBS.201208")
     cloud.clock.advance(10)
-    assert visitor.get("/backups").json()["total_count"] == 0
+    assert client.get("/backups").json()["total_count"] == 0
 
 
-def test_a_backup_in_the_making_cannot_be_deleted(cloud: Emulator, visitor: HttpClient) -> None:
+def test_a_backup_in_the_making_cannot_be_deleted(cloud: Emulator, client: HttpClient) -> None:
     """Its status forbids it."""
-    reply = visitor.create(cloud.add_instance().id, "nightly-1").json()
-    answer = visitor.send("DELETE", f"/backups/{reply['backup']['id']}")
+    reply = client.create(cloud.add_instance().id, "nightly-1").json()
+    answer = client.send("DELETE", f"/backups/{reply['backup']['id']}")
     assert (answer.status_code, answer.json()["error_code"]) == (400, "DBS.201208")
 
 
-def test_an_automated_backup_cannot_be_deleted(cloud: Emulator, visitor: HttpClient) -> None:
+def test_an_automated_backup_cannot_be_deleted(cloud: Emulator, client: HttpClient) -> None:
     """It is the policy's."""
     backup = cloud.add_backup(instance_id=cloud.add_instance().id, type="auto")
-    answer = visitor.send("DELETE", f"/backups/{backup.id}")
+    answer = client.send("DELETE", f"/backups/{backup.id}")
     assert (answer.status_code, answer.json()["error_code"]) == (400, "DBS.201218")
 
 
-def test_a_backup_of_another_project_does_not_exist(cloud: Emulator, visitor: HttpClient) -> None:
+def test_a_backup_of_another_project_does_not_exist(cloud: Emulator, client: HttpClient) -> None:
     """Neither in the list nor for deletion."""
     foreign = cloud.add_instance(project_id=cloud.add_project("eu-nl"))
     backup = cloud.add_backup(instance_id=foreign.id)
-    assert visitor.get("/backups").json()["total_count"] == 0
-    assert visitor.send("DELETE", f"/backups/{backup.id}").status_code == 404
+    assert client.get("/backups").json()["total_count"] == 0
+    assert client.send("DELETE", f"/backups/{backup.id}").status_code == 404
 
 
-def test_a_state_that_somebody_set_outlives_the_backup(
-    cloud: Emulator, visitor: HttpClient
-) -> None:
+def test_a_state_that_somebody_set_outlives_the_backup(cloud: Emulator, client: HttpClient) -> None:
     """The end of a backup makes no broken instance well."""
     instance = cloud.add_instance()
-    visitor.create(instance.id, "nightly-1")
+    client.create(instance.id, "nightly-1")
     instance.status = "FAILED"
     cloud.clock.advance(100)
-    assert instance_status(visitor) == "FAILED"
+    assert instance_status(client) == "FAILED"
 
 
-def test_earlier_backups_survive_their_instance(cloud: Emulator, visitor: HttpClient) -> None:
+def test_earlier_backups_survive_their_instance(cloud: Emulator, client: HttpClient) -> None:
     """A manual backup stays after its instance is gone; its task says so."""
     instance = cloud.add_instance()
     cloud.add_backup(instance_id=instance.id, age=timedelta(days=3))
     cloud.remove_instance(instance.id)
-    assert listed(visitor)["status"] == "COMPLETED"
-    (task,) = visitor.get("/tasks").json()["tasks"]
+    assert listed(client)["status"] == "COMPLETED"
+    (task,) = client.get("/tasks").json()["tasks"]
     assert task["instance_info"]["instance_status"] == "deleted"
 
 
 def test_of_many_equal_requests_at_once_one_is_accepted(
-    cloud: Emulator, visitor: HttpClient
+    cloud: Emulator, client: HttpClient
 ) -> None:
     """The others find the name taken, however close they come."""
     instance = cloud.add_instance()
 
     def ask(_: int) -> int:
-        return visitor.create(instance.id, "nightly-1").status_code
+        return client.create(instance.id, "nightly-1").status_code
 
     with ThreadPoolExecutor(8) as pool:
         statuses = sorted(pool.map(ask, range(16)))

@@ -20,7 +20,7 @@ def cloud() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def visitor(cloud: Emulator) -> HttpClient:
+def client(cloud: Emulator) -> HttpClient:
     """Somebody with a token."""
     return HttpClient.of(cloud)
 
@@ -31,19 +31,19 @@ def instance(cloud: Emulator) -> Instance:
     return cloud.add_instance()
 
 
-def names(visitor: HttpClient, **parameters: object) -> list[str]:
+def names(client: HttpClient, **parameters: object) -> list[str]:
     """Return the names of the backups listed for these parameters."""
-    answer = visitor.get("/backups", **parameters)
+    answer = client.get("/backups", **parameters)
     assert answer.status_code == 200, answer.text
     return [backup["name"] for backup in answer.json()["backups"]]
 
 
 def test_an_entry_has_the_documented_members(
-    cloud: Emulator, visitor: HttpClient, instance: Instance
+    cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
     """Size in megabytes, the engine, an end, and a description that may be null."""
     backup = cloud.add_backup("nightly-1", instance_id=instance.id, begin_time=NOON, size=1.5)
-    assert visitor.get("/backups").json() == {
+    assert client.get("/backups").json() == {
         "backups": [
             {
                 "id": backup.id,
@@ -73,54 +73,54 @@ def test_an_entry_has_the_documented_members(
     ],
 )
 def test_times_are_written_in_the_clouds_zone(
-    cloud: Emulator, visitor: HttpClient, instance: Instance, zone: str, shown: str
+    cloud: Emulator, client: HttpClient, instance: Instance, zone: str, shown: str
 ) -> None:
     """What the real one sends is unknown, so a client is to take any offset."""
     cloud.time_zone = zone
     cloud.add_backup(instance_id=instance.id, begin_time=NOON)
-    (backup,) = visitor.get("/backups").json()["backups"]
+    (backup,) = client.get("/backups").json()["backups"]
     assert backup["begin_time"] == shown
-    (task,) = visitor.get("/tasks").json()["tasks"]
+    (task,) = client.get("/tasks").json()["tasks"]
     assert task["created_at"] == shown
 
 
 def test_automated_backups_are_listed_under_names_of_their_own(
-    cloud: Emulator, visitor: HttpClient, instance: Instance
+    cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
     """`GaussDB-<instance>-<UTC milliseconds>`."""
     cloud.add_backup(instance_id=instance.id, type="auto", begin_time=NOON)
-    (name,) = names(visitor)
+    (name,) = names(client)
     assert name.startswith("GaussDB-orders-20260301120000")
 
 
 def test_filters_select_by_instance_type_and_id(
-    cloud: Emulator, visitor: HttpClient, instance: Instance
+    cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
     """Each on its own and all together."""
     other = cloud.add_instance(name="invoices")
     wanted = cloud.add_backup("wanted", instance_id=instance.id)
     cloud.add_backup("foreign", instance_id=other.id)
     cloud.add_backup("automated", instance_id=instance.id, type="auto")
-    assert set(names(visitor)) == {"wanted", "foreign", "automated"}
-    assert set(names(visitor, instance_id=instance.id)) == {"wanted", "automated"}
-    assert set(names(visitor, backup_type="manual")) == {"wanted", "foreign"}
-    assert names(visitor, backup_type="auto") == ["automated"]
-    assert names(visitor, backup_id=wanted.id) == ["wanted"]
-    assert names(visitor, instance_id=other.id, backup_id=wanted.id) == []
-    assert names(visitor, instance_id="0" * 36) == []
+    assert set(names(client)) == {"wanted", "foreign", "automated"}
+    assert set(names(client, instance_id=instance.id)) == {"wanted", "automated"}
+    assert set(names(client, backup_type="manual")) == {"wanted", "foreign"}
+    assert names(client, backup_type="auto") == ["automated"]
+    assert names(client, backup_id=wanted.id) == ["wanted"]
+    assert names(client, instance_id=other.id, backup_id=wanted.id) == []
+    assert names(client, instance_id="0" * 36) == []
 
 
 def test_a_period_selects_by_the_beginning(
-    cloud: Emulator, visitor: HttpClient, instance: Instance
+    cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
     """Both ends belong to it; the plus of the offset may arrive encoded or as a blank."""
     for hours in range(4):
         begin = NOON + timedelta(hours=hours)
         cloud.add_backup(f"hour-{hours}", instance_id=instance.id, begin_time=begin)
     period = {"begin_time": "2026-03-01T13:00:00+0000", "end_time": "2026-03-01T22:00:00+0800"}
-    assert names(visitor, **period) == ["hour-2", "hour-1"]
+    assert names(client, **period) == ["hour-2", "hour-1"]
     bare = "&".join(f"{name}={value}" for name, value in period.items())
-    answer = visitor.send("GET", f"/backups?{bare}")
+    answer = client.send("GET", f"/backups?{bare}")
     assert [backup["name"] for backup in answer.json()["backups"]] == ["hour-2", "hour-1"]
 
 
@@ -148,54 +148,54 @@ def test_a_period_selects_by_the_beginning(
     ],
 )
 def test_a_parameter_that_breaks_its_rule_is_refused(
-    visitor: HttpClient, parameters: dict[str, str], code: str
+    client: HttpClient, parameters: dict[str, str], code: str
 ) -> None:
     """Each parameter has its code; begin and end have to be given together."""
-    answer = visitor.get("/backups", **parameters)
+    answer = client.get("/backups", **parameters)
     assert (answer.status_code, answer.json()["error_code"]) == (400, code)
 
 
 def test_pages_cover_a_long_list_without_gap_or_overlap(
-    cloud: Emulator, visitor: HttpClient, instance: Instance
+    cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
     """`offset` skips records, a page holds 100 at most, the total counts every match."""
     for number in range(1005):
         age = timedelta(minutes=number)
         cloud.add_backup(f"backup-{number}", instance_id=instance.id, age=age, with_job=False)
-    assert len(names(visitor)) == 100
+    assert len(names(client)) == 100
     found: list[str] = []
     for offset in range(0, 1100, 100):
-        page = visitor.get("/backups", offset=offset, limit=100).json()
+        page = client.get("/backups", offset=offset, limit=100).json()
         assert page["total_count"] == 1005
         found += [backup["name"] for backup in page["backups"]]
     assert found == [f"backup-{number}" for number in range(1005)]
-    assert names(visitor, offset=2000) == []
+    assert names(client, offset=2000) == []
 
 
 def test_the_order_is_the_clouds_choice(
-    cloud: Emulator, visitor: HttpClient, instance: Instance
+    cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
     """Newest first, oldest first, or one lasting disorder."""
     for number in range(20):
         cloud.add_backup(
             f"backup-{number}", instance_id=instance.id, begin_time=NOON + timedelta(hours=number)
         )
-    newest = names(visitor)
+    newest = names(client)
     assert newest == [f"backup-{number}" for number in reversed(range(20))]
     cloud.list_order = "oldest"
-    assert names(visitor) == newest[::-1]
+    assert names(client) == newest[::-1]
     cloud.list_order = "shuffled"
-    shuffled = names(visitor)
+    shuffled = names(client)
     assert sorted(shuffled) == sorted(newest)
     assert shuffled not in (newest, newest[::-1])
-    assert names(visitor, limit=7) + names(visitor, offset=7) == shuffled
+    assert names(client, limit=7) + names(client, offset=7) == shuffled
 
 
-def test_a_list_may_lag_behind(cloud: Emulator, visitor: HttpClient, instance: Instance) -> None:
+def test_a_list_may_lag_behind(cloud: Emulator, client: HttpClient, instance: Instance) -> None:
     """The backup is there, its name is taken, but the list and its total do not show it yet."""
     cloud.list_lag = 30
-    visitor.create(instance.id, "nightly-1")
-    assert visitor.get("/backups").json() == {"backups": [], "total_count": 0}
-    assert visitor.create(instance.id, "nightly-1").json()["error_code"] == "DBS.201201"
+    client.create(instance.id, "nightly-1")
+    assert client.get("/backups").json() == {"backups": [], "total_count": 0}
+    assert client.create(instance.id, "nightly-1").json()["error_code"] == "DBS.201201"
     cloud.clock.advance(30)
-    assert names(visitor) == ["nightly-1"]
+    assert names(client) == ["nightly-1"]

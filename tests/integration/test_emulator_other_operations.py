@@ -18,7 +18,7 @@ def cloud() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def visitor(cloud: Emulator) -> HttpClient:
+def client(cloud: Emulator) -> HttpClient:
     """Somebody with a token."""
     return HttpClient.of(cloud)
 
@@ -57,11 +57,11 @@ def test_versions_are_open_to_everybody(cloud: Emulator) -> None:
     ],
 )
 def test_the_gateway_knows_no_other_path(
-    cloud: Emulator, visitor: HttpClient, method: str, path: str
+    cloud: Emulator, client: HttpClient, method: str, path: str
 ) -> None:
     """A slash too many, Huawei's newer versions, other products: all are 404 APIGW.0101."""
     url = cloud.gaussdb_endpoint + path.format(project=cloud.project_id)
-    headers = {"X-Auth-Token": visitor.token}
+    headers = {"X-Auth-Token": client.token}
     answer = requests.request(method, url, headers=headers, timeout=TIMEOUT)
     assert answer.status_code == 404
     body = answer.json()
@@ -69,19 +69,19 @@ def test_the_gateway_knows_no_other_path(
     assert body["error_code"] == "APIGW.0101"
 
 
-def test_the_automated_policy_can_be_read_and_set(cloud: Emulator, visitor: HttpClient) -> None:
+def test_the_automated_policy_can_be_read_and_set(cloud: Emulator, client: HttpClient) -> None:
     """The answer to setting it is an empty object."""
     path = f"/instances/{cloud.add_instance().id}/backups/policy"
-    assert visitor.get(path).json()["backup_policy"]["keep_days"] == 7
+    assert client.get(path).json()["backup_policy"]["keep_days"] == 7
     policy = {
         "keep_days": 30,
         "start_time": "01:00-02:00",
         "period": "1,3,5",
         "differential_period": "60",
     }
-    answer = visitor.send("PUT", path, json={"backup_policy": policy})
+    answer = client.send("PUT", path, json={"backup_policy": policy})
     assert (answer.status_code, answer.json()) == (200, {})
-    assert visitor.get(path).json() == {"backup_policy": policy}
+    assert client.get(path).json() == {"backup_policy": policy}
 
 
 @pytest.mark.parametrize(
@@ -96,17 +96,17 @@ def test_the_automated_policy_can_be_read_and_set(cloud: Emulator, visitor: Http
     ],
 )
 def test_a_policy_that_breaks_a_rule_is_refused(
-    cloud: Emulator, visitor: HttpClient, change: dict[str, object], code: str
+    cloud: Emulator, client: HttpClient, change: dict[str, object], code: str
 ) -> None:
     """Each member has its code."""
     path = f"/instances/{cloud.add_instance().id}/backups/policy"
     policy = {"keep_days": 7, "start_time": "01:00-02:00", "period": "1"} | change
-    answer = visitor.send("PUT", path, json={"backup_policy": policy})
+    answer = client.send("PUT", path, json={"backup_policy": policy})
     assert (answer.status_code, answer.json()["error_code"]) == (400, code)
 
 
 def test_the_time_to_restore_to_begins_with_the_first_backup(
-    cloud: Emulator, visitor: HttpClient
+    cloud: Emulator, client: HttpClient
 ) -> None:
     """In milliseconds since 1970, within the day asked for."""
     instance = cloud.add_instance()
@@ -114,30 +114,30 @@ def test_the_time_to_restore_to_begins_with_the_first_backup(
     cloud.backup_seconds = 60
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     cloud.add_backup(instance_id=instance.id, begin_time=noon)
-    (first_day,) = visitor.get(path, date="2026-03-01").json()["restore_time"]
+    (first_day,) = client.get(path, date="2026-03-01").json()["restore_time"]
     assert first_day == {
         "start_time": int((noon + timedelta(minutes=1)).timestamp() * 1000),
         "end_time": int((noon + timedelta(hours=12)).timestamp() * 1000),
     }
-    assert visitor.get(path, date="2026-02-28").json() == {"restore_time": []}
-    assert visitor.get(path, date="2026-02-30").json()["error_code"] == "DBS.280001"
+    assert client.get(path, date="2026-02-28").json() == {"restore_time": []}
+    assert client.get(path, date="2026-02-30").json()["error_code"] == "DBS.280001"
 
 
-def test_a_backup_can_be_restored_to_a_new_instance(cloud: Emulator, visitor: HttpClient) -> None:
+def test_a_backup_can_be_restored_to_a_new_instance(cloud: Emulator, client: HttpClient) -> None:
     """The instance is BUILD under a job of its own, then ACTIVE."""
     cloud.backup_seconds = 60
     source = cloud.add_instance()
     backup = cloud.add_backup(instance_id=source.id)
     point = {"type": "backup", "instance_id": source.id, "backup_id": backup.id}
-    answer = visitor.send("POST", "/instances", json={"name": "copy", "restore_point": point})
+    answer = client.send("POST", "/instances", json={"name": "copy", "restore_point": point})
     assert answer.status_code == 202
     instance_id, job_id = answer.json()["instance"]["id"], answer.json()["job_id"]
-    (shown,) = visitor.get("/instances", id=instance_id).json()["instances"]
+    (shown,) = client.get("/instances", id=instance_id).json()["instances"]
     assert (shown["name"], shown["status"]) == ("copy", "BUILD")
-    job = visitor.get("/jobs", id=job_id).json()["job"]
+    job = client.get("/jobs", id=job_id).json()["job"]
     assert (job["name"], job["status"]) == ("CloneGaussDBV5NewInstance", "Running")
     cloud.clock.advance(60)
-    (shown,) = visitor.get("/instances", id=instance_id).json()["instances"]
+    (shown,) = client.get("/instances", id=instance_id).json()["instances"]
     assert shown["status"] == "ACTIVE"
 
 
@@ -145,7 +145,7 @@ def test_a_backup_can_be_restored_to_a_new_instance(cloud: Emulator, visitor: Ht
     ("state", "status", "code"), [("FAILED", 400, "DBS.201208"), (None, 404, "DBS.201010")]
 )
 def test_only_a_completed_backup_can_be_restored(
-    cloud: Emulator, visitor: HttpClient, state: str | None, status: int, code: str
+    cloud: Emulator, client: HttpClient, state: str | None, status: int, code: str
 ) -> None:
     """A failed one has the wrong status, one that is gone does not exist."""
     backup_id = "0" * 32 + "br14"
@@ -153,5 +153,5 @@ def test_only_a_completed_backup_can_be_restored(
         source = cloud.add_instance()
         backup_id = cloud.add_backup(instance_id=source.id, status="FAILED").id
     body = {"name": "copy", "restore_point": {"backup_id": backup_id}}
-    answer = visitor.send("POST", "/instances", json=body)
+    answer = client.send("POST", "/instances", json=body)
     assert (answer.status_code, answer.json()["error_code"]) == (status, code)

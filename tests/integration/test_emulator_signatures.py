@@ -15,7 +15,7 @@ from tests.local_cloud.emulator import Emulator
 from tests.local_cloud.emulator.clients import ACCESS_KEY, SECRET_KEY, TIMEOUT
 from tests.local_cloud.emulator.clock import read_sdk_date, write_sdk_date
 from tests.local_cloud.emulator.request import Request
-from tests.local_cloud.emulator.signatures import is_genuine, read_authorization
+from tests.local_cloud.emulator.signatures import is_valid_signature, read_authorization
 
 DATA = json.loads((Path(__file__).parents[1] / "data" / "aksk-vectors.json").read_text("utf-8"))
 GOOD: list[dict[str, Any]] = DATA["vectors"]
@@ -52,7 +52,7 @@ def verdict(vector: dict[str, Any]) -> bool:
     claim = read_authorization(vector["authorization"])
     assert claim is not None
     assert claim.access_key == vector["ak"]
-    return is_genuine(request, claim, vector["sk"])
+    return is_valid_signature(request, claim, vector["sk"])
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_published_signature_with_a_scope_is_genuine(scope: str, signature: st
             f"SignedHeaders=host;x-project-id;x-sdk-date, Signature={signature}"
         )
         assert claim is not None
-        return is_genuine(request, claim, "sk")
+        return is_valid_signature(request, claim, "sk")
 
     assert is_good(scope)
     assert not is_good("19700102/region/service/sdk_request")

@@ -21,7 +21,7 @@ def cloud() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def visitor(cloud: Emulator) -> HttpClient:
+def client(cloud: Emulator) -> HttpClient:
     """Somebody with a token."""
     return HttpClient.of(cloud)
 
@@ -32,19 +32,19 @@ def instance(cloud: Emulator) -> Instance:
     return cloud.add_instance()
 
 
-def tasks(visitor: HttpClient, **parameters: object) -> list[str]:
+def tasks(client: HttpClient, **parameters: object) -> list[str]:
     """Return the IDs of the tasks listed for these parameters."""
-    answer = visitor.get("/tasks", **parameters)
+    answer = client.get("/tasks", **parameters)
     assert answer.status_code == 200, answer.text
     return [task["job_id"] for task in answer.json()["tasks"]]
 
 
 def test_a_task_has_names_of_its_own_for_what_a_job_has(
-    cloud: Emulator, visitor: HttpClient, instance: Instance
+    cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
     """`process` and not `progress`, and the state of the instance in lower case."""
     cloud.backup_seconds = 100
-    reply = visitor.create(instance.id, "nightly-1").json()
+    reply = client.create(instance.id, "nightly-1").json()
     cloud.clock.advance(60)
     expected: dict[str, Any] = {
         "instance_info": {
@@ -60,11 +60,11 @@ def test_a_task_has_names_of_its_own_for_what_a_job_has(
         "created_at": reply["backup"]["begin_time"],
         "ended_at": None,
     }
-    assert visitor.get("/tasks").json() == {"tasks": [expected], "total_count": 1}
+    assert client.get("/tasks").json() == {"tasks": [expected], "total_count": 1}
 
 
 def test_tasks_are_selected_by_state_name_and_time(
-    cloud: Emulator, visitor: HttpClient, instance: Instance
+    cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
     """Times are milliseconds since 1970; nothing older than a month is shown."""
     now = cloud.clock.now()
@@ -74,13 +74,13 @@ def test_tasks_are_selected_by_state_name_and_time(
         instance_id=instance.id, created=now - timedelta(days=1), status="Failed"
     )
     cloud.add_job(instance_id=instance.id, created=now - timedelta(days=40))
-    assert tasks(visitor) == [running.id, failed.id, old.id]
-    assert tasks(visitor, status="Failed") == [failed.id]
-    assert tasks(visitor, name="ResizeGaussDBV5Flavor") == [running.id]
+    assert tasks(client) == [running.id, failed.id, old.id]
+    assert tasks(client, status="Failed") == [failed.id]
+    assert tasks(client, name="ResizeGaussDBV5Flavor") == [running.id]
     cut = int((now - timedelta(days=1, hours=1)).timestamp() * 1000)
-    assert tasks(visitor, start_time=cut) == [running.id, failed.id]
-    assert tasks(visitor, end_time=cut) == [old.id]
-    assert tasks(visitor, offset=1, limit=1) == [failed.id]
+    assert tasks(client, start_time=cut) == [running.id, failed.id]
+    assert tasks(client, end_time=cut) == [old.id]
+    assert tasks(client, offset=1, limit=1) == [failed.id]
 
 
 @pytest.mark.parametrize(
@@ -94,33 +94,33 @@ def test_tasks_are_selected_by_state_name_and_time(
     ],
 )
 def test_a_question_for_tasks_that_breaks_a_rule_is_refused(
-    visitor: HttpClient, parameters: dict[str, str], code: str
+    client: HttpClient, parameters: dict[str, str], code: str
 ) -> None:
     """As with backups."""
-    answer = visitor.get("/tasks", **parameters)
+    answer = client.get("/tasks", **parameters)
     assert (answer.status_code, answer.json()["error_code"]) == (400, code)
 
 
 def test_a_job_may_begin_a_little_after_its_backup(
-    cloud: Emulator, visitor: HttpClient, instance: Instance
+    cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
     """The two times need not be equal."""
     cloud.task_lag = 2
     cloud.time_zone = "Z"
-    reply = visitor.create(instance.id, "nightly-1").json()
-    (task,) = visitor.get("/tasks").json()["tasks"]
+    reply = client.create(instance.id, "nightly-1").json()
+    (task,) = client.get("/tasks").json()["tasks"]
     begun = datetime.fromisoformat(reply["backup"]["begin_time"])
     assert datetime.fromisoformat(task["created_at"]) - begun == timedelta(seconds=2)
 
 
-def test_instances_are_selected_by_id_name_and_kind(cloud: Emulator, visitor: HttpClient) -> None:
+def test_instances_are_selected_by_id_name_and_kind(cloud: Emulator, client: HttpClient) -> None:
     """A leading asterisk asks for a part of the name."""
     orders = cloud.add_instance(name="shop-orders")
     cloud.add_instance(name="shop-invoices")
     cloud.add_instance(name="elsewhere", project_id=cloud.add_project("eu-nl"))
 
     def found(**parameters: object) -> list[str]:
-        answer = visitor.get("/instances", **parameters).json()
+        answer = client.get("/instances", **parameters).json()
         assert answer["total_count"] >= len(answer["instances"])
         return [entry["name"] for entry in answer["instances"]]
 
@@ -132,14 +132,14 @@ def test_instances_are_selected_by_id_name_and_kind(cloud: Emulator, visitor: Ht
     assert found(type="Ha") == []
     assert found(vpc_id="another") == []
     assert found(subnet_id=orders.subnet_id, limit=1, offset=1) == ["shop-invoices"]
-    assert visitor.get("/instances", limit=101).json()["error_code"] == "DBS.280439"
+    assert client.get("/instances", limit=101).json()["error_code"] == "DBS.280439"
 
 
-def test_an_instance_is_shown_in_the_documented_form(cloud: Emulator, visitor: HttpClient) -> None:
+def test_an_instance_is_shown_in_the_documented_form(cloud: Emulator, client: HttpClient) -> None:
     """The members that a reader of the list may rely on, with their odd types."""
     instance = cloud.add_instance()
     cloud.add_backup(instance_id=instance.id, size=2.0)
-    (entry,) = visitor.get("/instances").json()["instances"]
+    (entry,) = client.get("/instances").json()["instances"]
     assert entry["id"] == instance.id
     assert (entry["status"], entry["port"], entry["type"]) == ("ACTIVE", 8000, "Enterprise")
     assert entry["datastore"] == {"type": "GaussDB", "version": "1.4"}

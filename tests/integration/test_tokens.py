@@ -19,7 +19,7 @@ from tests.integration.call_counts import (
     ten_messages,
 )
 from tests.local_cloud.emulator import Fault
-from tests.local_cloud.emulator.responses import Refusal
+from tests.local_cloud.emulator.responses import ErrorResponse
 from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import USER
 
@@ -293,7 +293,7 @@ class TestRefusedLogIn:
         """Others may have locked it: one refusal, and no more log-ins on top."""
         user = harness.emulator.iam.find_user(USER["username"], USER["domain_name"])
         for _ in range(5):
-            with pytest.raises(Refusal):
+            with pytest.raises(ErrorResponse):
                 harness.emulator.iam.log_in(user, "wrong", None)
         assert is_locked(harness)
         spent = Effort(harness)

@@ -16,8 +16,8 @@ from cryptography.x509.name import _ASN1Type as Asn1Type
 from gaussdb_backup.errors import ConfigurationError
 from gaussdb_backup.http_client.transport import NotSent, ResponseLost, Transport
 from tests.local_cloud.certificates import Authority
-from tests.local_cloud.emulator.responses import Answer
-from tests.local_cloud.emulator.server import Delivery, Listener
+from tests.local_cloud.emulator.responses import Response
+from tests.local_cloud.emulator.server import Listener, Transmission
 from trusted_authorities import NotACertificate, replace_by_directory, subject_hash
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def trusting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., T
 
 def status(transport: Transport, authority: Authority, host: str = "127.1") -> int:
     """The status of a request to a server for which an authority vouches."""
-    listener = Listener(lambda _: Delivery(Answer(204)), authority.context())
+    listener = Listener(lambda _: Transmission(Response(204)), authority.context())
     try:
         url = f"https://{host}:{listener.port}/"
         return transport.send("GET", url, seconds=5, headers={}).status
@@ -230,7 +230,7 @@ def test_a_server_without_tls_is_refused(
 ) -> None:
     """Nor is it spoken to without."""
     transport = trusting(Authority(tmp_path))
-    listener = Listener(lambda _: Delivery(Answer(204)))
+    listener = Listener(lambda _: Transmission(Response(204)))
     with pytest.raises((NotSent, ResponseLost)):
         transport.send("GET", f"https://127.1:{listener.port}/", seconds=5, headers={})
     listener.close()

@@ -253,7 +253,7 @@ class Chaos(RuleBasedStateMachine):
         """The cloud behaves otherwise from now on."""
         self.emulator.list_lag = dice.choice([0.0, 0.0, 0.05, 0.5, 20.0])
         self.emulator.backup_seconds = dice.choice([0.0, 1.0, 5.0, 40.0])
-        self.emulator.jobs_know_backups = dice.random() < 0.8
+        self.emulator.jobs_show_backups = dice.random() < 0.8
         self.emulator.list_order = dice.choice(["newest", "oldest", "shuffled"])
 
     @rule(dice=DICE)
@@ -456,7 +456,7 @@ class Chaos(RuleBasedStateMachine):
         self.emulator.faults.script([self._observer()])
         self.emulator.list_lag = 0.0
         self.emulator.backup_seconds = 0.0
-        self.emulator.jobs_know_backups = True
+        self.emulator.jobs_show_backups = True
         drain(self.cloud.secrets)
         time.sleep(max(0.0, self.cut_until + 0.05 - time.monotonic()))
         self._recover(60.0)

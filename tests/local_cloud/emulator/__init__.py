@@ -1,4 +1,4 @@
-"""A local stand-in for Open Telekom Cloud's IAM and GaussDB (openGauss), with faults by script."""
+"""An emulator of Open Telekom Cloud's IAM and GaussDB (openGauss), with scripted faults."""
 
 from tests.local_cloud.emulator.calls import Call
 from tests.local_cloud.emulator.emulator import Emulator

@@ -1,4 +1,4 @@
-"""IAM's memory: users, projects, tokens and access keys, and the lock on an account."""
+"""IAM's state: users, projects, tokens, access keys and account locks."""
 
 import base64
 import secrets
@@ -14,15 +14,15 @@ from tests.local_cloud.emulator.identities import (
     Token,
     User,
 )
-from tests.local_cloud.emulator.responses import Refusal, iam_error
+from tests.local_cloud.emulator.responses import ErrorResponse, iam_error
 
 # Open Telekom Cloud IAM, "Configuring the Account Lockout Policy": the default policy
-FAILURES_THAT_LOCK = 5
+MAX_LOG_IN_FAILURES = 5
 FAILURE_WINDOW = timedelta(minutes=15)
 LOCK_TIME = timedelta(minutes=15)
 
 # more than five consecutive failures of one access key (API Gateway, FAQ)
-KEY_FAILURES_THAT_LOCK = 6
+MAX_KEY_FAILURES = 6
 KEY_LOCK_TIME = timedelta(minutes=5)
 
 WRONG_PASSWORD = "The username or password is wrong."
@@ -32,9 +32,9 @@ class Accounts:
     """Users, projects, tokens and access keys of the cloud.
 
     Attributes:
-        token_lifetime: how long a new token lives.
-        log_ins: how many tokens were given out for a password.
-        refused_log_ins: how many log-ins were refused, a locked account's included.
+        token_lifetime: the lifetime of new tokens.
+        log_ins: the number of successful password log-ins.
+        refused_log_ins: the number of rejected log-ins, including those of locked accounts.
     """
 
     def __init__(self, now: Callable[[], datetime], domain_name: str) -> None:
@@ -69,15 +69,15 @@ class Accounts:
         projects: frozenset[str] | None = None,
         passcode: str | None = None,
     ) -> User:
-        """Add a user, and its domain where that is new.
+        """Add a user, and its domain if that is new.
 
         Args:
             name: unique in the domain.
-            password: what logs the user in.
+            password: the password.
             domain_name: the cloud's own by default.
-            permission: what the user may do with GaussDB.
-            projects: IDs of the projects that the user may enter; all by default.
-            passcode: the second factor, where the user needs one.
+            permission: the user's permission for GaussDB.
+            projects: IDs of the projects that the user has access to; all by default.
+            passcode: the second factor, if the user needs one.
         """
         domain = self._domain(domain_name or self.domain.name)
         user = User(uuid4().hex, name, password, domain, permission, projects, passcode)
@@ -87,13 +87,13 @@ class Accounts:
     def change_password(
         self, name: str, password: str, domain_name: str | None = None, *, revoke: bool = True
     ) -> None:
-        """Change a user's password; tokens given out before die of it, as they do within minutes.
+        """Change a user's password. Existing tokens become invalid, in reality within minutes.
 
         Args:
             name: the user's.
             password: the new one.
             domain_name: the cloud's own by default.
-            revoke: whether tokens die.
+            revoke: whether existing tokens become invalid.
         """
         user = self._users[domain_name or self.domain.name, name]
         user.password = password
@@ -101,7 +101,7 @@ class Accounts:
             self.revoke_tokens(user)
 
     def revoke_tokens(self, user: User | None = None) -> None:
-        """Void every token that was given out, or those of one user."""
+        """Revoke all issued tokens, or those of one user."""
         self._revoked |= {
             token.text
             for token in list(self._tokens.values())
@@ -117,14 +117,14 @@ class Accounts:
         user: User | None = None,
         expires_at: datetime | None = None,
     ) -> AccessKey:
-        """Add an access key, or replace the one of the same name.
+        """Add an access key, or replace the one with the same ID.
 
         Args:
-            access_key: the public half.
-            secret_key: the secret half.
-            security_token: makes it a temporary key, which is unknown without this token.
-            user: whose key it is; by default that of somebody who may do everything.
-            expires_at: the end of a temporary key.
+            access_key: the access key ID.
+            secret_key: the secret access key.
+            security_token: makes it a temporary key, which is valid only together with this token.
+            user: the owner; by default a user with full permission.
+            expires_at: when a temporary key expires.
         """
         owner = user or User(uuid4().hex, "key-owner", secrets.token_hex(), self.domain)
         key = AccessKey(access_key, secret_key, owner, security_token, expires_at)
@@ -136,42 +136,42 @@ class Accounts:
         del self._keys[access_key]
 
     def access_key(self, access_key: str) -> AccessKey | None:
-        """Return the access key of this name, if there is one."""
+        """Return the access key with this ID, if it exists."""
         return self._keys.get(access_key)
 
     def find_user(self, name: str, domain_name: str) -> User | None:
-        """Return the user of this name."""
+        """Return the user with this name, if there is one."""
         return self._users.get((domain_name, name))
 
     def find_user_by_id(self, user_id: str) -> User | None:
-        """Return the user of this ID."""
+        """Return the user with this ID, if there is one."""
         return next((user for user in self._users.values() if user.id == user_id), None)
 
     def find_domain(self, domain_id: str) -> Domain | None:
-        """Return the domain of this ID."""
+        """Return the domain with this ID, if there is one."""
         return next((found for found in self._domains.values() if found.id == domain_id), None)
 
     def find_token(self, text: str) -> Token | None:
-        """Return the token, dead or alive, if it was ever given out."""
+        """Return the token, valid or not, if it was ever issued."""
         return self._tokens.get(text)
 
-    def is_alive(self, token: Token) -> bool:
-        """Tell whether a token still opens anything."""
+    def is_valid(self, token: Token) -> bool:
+        """Tell whether a token is neither revoked nor expired."""
         return token.text not in self._revoked and self._now() < token.expires_at
 
     def log_in(self, user: User | None, password: object, passcode: object) -> User:
-        """Check a password and count the failures.
+        """Check a password and count failures.
 
         Raises:
-            Refusal: it is wrong, or the account is locked.
+            ErrorResponse: the password is wrong or the account is locked.
         """
         now = self._now()
         if user is not None and user.locked_until is not None and now < user.locked_until:
             self.refused_log_ins += 1
-            raise Refusal(iam_error(401, "The account is locked"))
+            raise ErrorResponse(iam_error(401, "The account is locked"))
         if user is None or user.password != password or user.passcode not in {None, passcode}:
             self._count_failure(user, now)
-            raise Refusal(iam_error(401, WRONG_PASSWORD))
+            raise ErrorResponse(iam_error(401, WRONG_PASSWORD))
         user.failures.clear()
         return user
 
@@ -180,14 +180,14 @@ class Accounts:
         if user is None:
             return
         user.failures = [*(at for at in user.failures if now - at < FAILURE_WINDOW), now]
-        if len(user.failures) >= FAILURES_THAT_LOCK:
+        if len(user.failures) >= MAX_LOG_IN_FAILURES:
             user.locked_until = now + LOCK_TIME
             user.failures.clear()
 
-    def give_token(self, user: User, project: Project | None, methods: tuple[str, ...]) -> Token:
-        """Give out a token; the ones given out before stay alive."""
+    def issue_token(self, user: User, project: Project | None, methods: tuple[str, ...]) -> Token:
+        """Issue a token; earlier tokens stay valid."""
         now = self._now()
-        # several kilobytes that look like base64 of a signed message, as IAM's do
+        # IAM's tokens are several kilobytes of base64 (a signed CMS message)
         text = "MIIE" + base64.b64encode(secrets.token_bytes(2400)).decode().replace("/", "-")
         token = Token(text, user, project, methods, now, now + self.token_lifetime)
         self._tokens[text] = token
@@ -195,8 +195,8 @@ class Accounts:
             self.log_ins += 1
         return token
 
-    def give_temporary_key(self, user: User, lifetime: timedelta) -> AccessKey:
-        """Give out a temporary access key."""
+    def issue_temporary_key(self, user: User, lifetime: timedelta) -> AccessKey:
+        """Issue a temporary access key."""
         return self.add_access_key(
             secrets.token_hex(10).upper(),
             secrets.token_urlsafe(30),

@@ -1,4 +1,4 @@
-"""How the cloud behaves where the documentation leaves it open: to be set at any time."""
+"""The behaviour of the cloud where the documentation leaves it open; can be set at any time."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,19 +8,20 @@ Order = Literal["newest", "oldest", "shuffled"]
 
 @dataclass(slots=True, eq=False)
 class Behaviour:
-    """What may differ from one cloud, region or day to another.
+    """Settings that differ between clouds, regions and days.
 
     Attributes:
-        backup_seconds: how long a backup is BUILDING.
-        backup_size: megabytes of a backup that completes.
-        deleting_seconds: how long a deleted backup is still there as DELETING.
+        backup_seconds: how long a backup stays BUILDING.
+        backup_size: the size of a completed backup, in megabytes.
+        deleting_seconds: how long a deleted backup stays listed as DELETING.
         list_lag: seconds until the list shows a new backup.
         list_order: the order of the list of backups; "shuffled" is the same for every page.
-        jobs_know_backups: whether the job interface and the task centre show backups: Open
-            Telekom Cloud's documents say they do, Huawei's newer ones that they do not.
-        task_lag: seconds from a backup's begin_time to the time at which its job was created.
-        delete_tells: whether the answer to a deletion names the backup, as Huawei's does.
-        time_zone: the offset in which GaussDB writes times: "+0800", "+0000", "Z".
+        jobs_show_backups: whether the job API and the task centre show backups: Open Telekom
+            Cloud's documentation says they do, Huawei's newer documentation that they do not.
+        task_lag: seconds from a backup's begin_time to the creation time of its job.
+        deletion_names_backup: whether the response to a deletion names the backup, as Huawei's
+            does.
+        time_zone: the UTC offset in GaussDB's times: "+0800", "+0000", "Z".
     """
 
     backup_seconds: float = 0.5
@@ -28,7 +29,7 @@ class Behaviour:
     deleting_seconds: float = 0.0
     list_lag: float = 0.0
     list_order: Order = "newest"
-    jobs_know_backups: bool = True
+    jobs_show_backups: bool = True
     task_lag: float = 0.0
-    delete_tells: bool = False
+    deletion_names_backup: bool = False
     time_zone: str = "+0800"

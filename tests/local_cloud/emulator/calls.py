@@ -1,4 +1,4 @@
-"""The record of what was called, for tests to look at."""
+"""The record of all requests, for assertions in tests."""
 
 import json
 from dataclasses import dataclass
@@ -13,16 +13,17 @@ class Call:
 
     Attributes:
         service: "iam" or "gaussdb".
-        operation: as Huawei's SDK names it, "CreateToken" for a log-in, "Unknown" for no route.
-        method: of HTTP.
-        path: as sent.
-        query: the parameters, decoded.
-        body: the JSON that came to GaussDB; never anything that came to IAM.
-        at: the cloud's time of arrival.
-        fault: the kind of the fault that the call met.
-        status: what was answered; None if nothing was.
-        error_code: of the answer.
-        done: the status of the work itself; None if it was not done, or not yet.
+        operation: the operation's name in Huawei's SDK; "CreateToken" for a log-in, "Unknown" if
+            no route matches.
+        method: the HTTP method.
+        path: the path as sent.
+        query: the decoded query parameters.
+        body: the JSON body of a request to GaussDB; never of a request to IAM.
+        at: the time of arrival by the cloud's clock.
+        fault: the kind of the injected fault.
+        status: the status of the response that was sent; None if none was sent.
+        error_code: the error code of the response.
+        done: the status of the operation itself; None if it was not executed, or not yet.
     """
 
     service: str
@@ -39,7 +40,7 @@ class Call:
 
 
 def record(service: str, operation: str, request: Request, at: datetime) -> Call:
-    """Return the record of a request, without headers and without what was told to IAM."""
+    """Return the record of a request, without headers and without the body of a log-in."""
     body: object = None
     if service == "gaussdb" and request.body:
         try:

@@ -1,4 +1,4 @@
-"""How others than our function talk to the cloud: Huawei's own SDK, and plain HTTP."""
+"""Clients other than the function: Huawei's SDK and plain HTTP."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,13 +25,13 @@ def huawei_sdk(
     secret_key: str = SECRET_KEY,
     security_token: str | None = None,
 ) -> Iterator[Any]:
-    """Yield Huawei's client for GaussDB, signing with an access key.
+    """Yield Huawei's GaussDB client, which signs with an access key.
 
     Args:
-        cloud: where it calls.
-        access_key: the public half; the cloud has to know it.
-        secret_key: the secret half.
-        security_token: of a temporary key.
+        cloud: the emulator to call.
+        access_key: the access key ID, which must exist in the cloud.
+        secret_key: the secret access key.
+        security_token: the token of a temporary key.
     """
     credentials = BasicCredentials(access_key, secret_key, cloud.project_id)
     if security_token is not None:
@@ -51,7 +51,7 @@ def log_in_body(
     password: str = PASSWORD,
     domain_name: str,
 ) -> dict[str, Any]:
-    """Return the documented body that asks IAM for a token, without a scope if None is given."""
+    """Return the documented body of a token request, without a scope if `project_id` is None."""
     user = {"name": name, "password": password, "domain": {"name": domain_name}}
     identity = {"methods": ["password"], "password": {"user": user}}
     scope = {} if project_id is None else {"scope": {"project": {"id": project_id}}}
@@ -59,7 +59,7 @@ def log_in_body(
 
 
 def log_in(cloud: Emulator, body: object = None, **parameters: str) -> requests.Response:
-    """Ask IAM for a token, by default as the operator and for the cloud's project."""
+    """Request a token from IAM, by default for the operator and the cloud's project."""
     if body is None:
         body = log_in_body(cloud.project_id, domain_name=cloud.iam.domain.name)
     url = f"{cloud.iam_endpoint}/v3/auth/tokens"
@@ -83,23 +83,23 @@ class HttpClient:
     def send(
         self, method: str, path: str, timeout: float = TIMEOUT, **options: Any
     ) -> requests.Response:
-        """Send a request below the project.
+        """Send a request to a path of the project.
 
         Args:
-            method: of HTTP.
-            path: what follows the project's ID.
+            method: the HTTP method.
+            path: the path after the project ID.
             timeout: seconds.
-            options: as for requests.
+            options: arguments for `requests.request`.
         """
         url = f"{self.cloud.gaussdb_endpoint}/v3/{self.project_id}{path}"
         sent: dict[str, Any] = {"headers": {"X-Auth-Token": self.token}, **options}
         return requests.request(method, url, timeout=timeout, **sent)
 
     def get(self, path: str, **parameters: object) -> requests.Response:
-        """Read, with query parameters."""
+        """Send a GET request with query parameters."""
         return self.send("GET", path, params=parameters)
 
     def create(self, instance_id: object, name: object, **fields: object) -> requests.Response:
-        """Ask for a manual backup."""
+        """Request a manual backup."""
         body = {"instance_id": instance_id, "name": name, **fields}
         return self.send("POST", "/backups", json=body)

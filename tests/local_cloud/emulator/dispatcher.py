@@ -1,4 +1,4 @@
-"""Where a request meets the cloud: it is recorded, may meet a fault, is worked on, is answered."""
+"""Handles each request: records it, applies a fault if one matches, executes it, responds."""
 
 import json
 import threading
@@ -12,15 +12,15 @@ from tests.local_cloud.emulator.clock import ServerClock
 from tests.local_cloud.emulator.faults import SILENT, Fault, FaultScript
 from tests.local_cloud.emulator.gaussdb import GaussDb
 from tests.local_cloud.emulator.request import Request
-from tests.local_cloud.emulator.responses import Answer, Refusal
+from tests.local_cloud.emulator.responses import ErrorResponse, Response
 from tests.local_cloud.emulator.routes import Routes, Work
-from tests.local_cloud.emulator.server import Delivery
+from tests.local_cloud.emulator.server import Transmission
 
 TRACE_HEADERS = {"iam": "X-IAM-Trace-Id", "gaussdb": "X-Request-Id"}
 
 
 class Dispatcher:
-    """Handles one request after the other, by the cloud's clock and under its lock."""
+    """Handles requests one at a time, by the cloud's clock and under its lock."""
 
     def __init__(
         self,
@@ -35,84 +35,86 @@ class Dispatcher:
         self._faults = faults
         self.calls: list[Call] = []
 
-    def serve(self, service: str, routes: Routes) -> Callable[[Request], Delivery]:
-        """Return what a listener calls for each request."""
+    def serve(self, service: str, routes: Routes) -> Callable[[Request], Transmission]:
+        """Return the request handler for one service."""
         return lambda request: self._handle(service, routes, request)
 
-    def _handle(self, service: str, routes: Routes, request: Request) -> Delivery:
+    def _handle(self, service: str, routes: Routes, request: Request) -> Transmission:
         with self._lock:
             now = self._clock.now()
-            self._gaussdb.settle(now)
+            self._gaussdb.run_due(now)
             route, path = routes.find(service, request)
             call = record(service, route.operation, request, now)
             self.calls.append(call)
 
-            def admitted() -> Work:
-                return route.admit(request, path, now)
+            def authorized() -> Work:
+                return route.authorize(request, path, now)
 
             fault = self._faults.take(route.operation, request)
             if fault is None:
-                delivery = Delivery(_done(call, now, admitted))
+                transmission = Transmission(_execute(call, now, authorized))
             else:
-                delivery = self._meet(fault, call, now, admitted)
-            return self._sent(call, delivery)
+                transmission = self._apply(fault, call, now, authorized)
+            return self._record_response(call, transmission)
 
-    def _meet(
-        self, fault: Fault, call: Call, now: datetime, admitted: Callable[[], Work]
-    ) -> Delivery:
+    def _apply(
+        self, fault: Fault, call: Call, now: datetime, authorized: Callable[[], Work]
+    ) -> Transmission:
         call.fault = fault.kind
         if fault.action is not None and fault.moment == "before":
             fault.action()
-        answer: Answer | None = None
+        response: Response | None = None
         if fault.lands_after is not None:
-            self._land_later(fault.lands_after, call, now, admitted)
-        elif fault.lets_work:
-            answer = _done(call, now, admitted)
+            self._land_later(fault.lands_after, call, now, authorized)
+        elif fault.executes:
+            response = _execute(call, now, authorized)
         if fault.action is not None and fault.moment == "after":
             fault.action()
         if fault.kind in SILENT:
-            answer = None
-        elif answer is None or not fault.keeps_the_answer:
-            answer = fault.scripted_answer(call.service)
-        if answer is not None and fault.kind == "cut":
-            answer = replace(answer, body=_half(answer.body))
-        return Delivery(answer, fault.kind, fault.seconds, fault.drip_headers)
+            response = None
+        elif response is None or not fault.sends_response:
+            response = fault.scripted_response(call.service)
+        if response is not None and fault.kind == "cut":
+            response = replace(response, body=_cut_in_half(response.body))
+        return Transmission(response, fault.kind, fault.seconds, fault.drip_headers)
 
     def _land_later(
-        self, seconds: float, call: Call, now: datetime, admitted: Callable[[], Work]
+        self, seconds: float, call: Call, now: datetime, authorized: Callable[[], Work]
     ) -> None:
-        """Let the caller in now, as the gateway does, and do the work when it is due."""
+        """Authenticate the request now and execute it later."""
         try:
-            work = admitted()
-        except Refusal as refusal:
-            call.done = refusal.answer.status
+            work = authorized()
+        except ErrorResponse as error:
+            call.done = error.response.status
             return
 
         def land(moment: datetime) -> None:
-            _done(call, moment, lambda: work)
+            _execute(call, moment, lambda: work)
 
         self._gaussdb.at(self._clock.later(now, seconds), land)
 
-    def _sent(self, call: Call, delivery: Delivery) -> Delivery:
-        answer = delivery.answer
-        if answer is None:
-            return delivery
-        call.status = answer.status
-        call.error_code = answer.error_code()
+    def _record_response(self, call: Call, transmission: Transmission) -> Transmission:
+        response = transmission.response
+        if response is None:
+            return transmission
+        call.status = response.status
+        call.error_code = response.error_code()
         trace = {TRACE_HEADERS[call.service]: uuid4().hex}
-        return replace(delivery, answer=replace(answer, headers={**trace, **answer.headers}))
+        return replace(
+            transmission, response=replace(response, headers={**trace, **response.headers})
+        )
 
 
-def _done(call: Call, moment: datetime, admitted: Callable[[], Work]) -> Answer:
-    """Do the work, and note on the call how it went."""
+def _execute(call: Call, moment: datetime, authorized: Callable[[], Work]) -> Response:
+    """Execute the operation and record its status on the call."""
     try:
-        answer = admitted()(moment)
-    except Refusal as refusal:
-        answer = refusal.answer
-    call.done = answer.status
-    return answer
+        response = authorized()(moment)
+    except ErrorResponse as error:
+        response = error.response
+    call.done = response.status
+    return response
 
 
-def _half(body: object) -> bytes:
+def _cut_in_half(body: object) -> bytes:
     whole = body if isinstance(body, bytes) else json.dumps(body).encode()
     return whole[: len(whole) // 2]

@@ -1,4 +1,4 @@
-"""The local cloud: Open Telekom Cloud's IAM and GaussDB (openGauss) on two loopback ports."""
+"""The emulator: Open Telekom Cloud's IAM and GaussDB (openGauss) on two loopback ports."""
 
 import threading
 from collections.abc import Iterator
@@ -22,30 +22,30 @@ ServiceName = Literal["iam", "gaussdb"]
 
 
 class Emulator(Inventory):
-    """IAM and GaussDB as one cloud with one account; starts when made, stops at the end of `with`.
+    """IAM and GaussDB as one cloud with one account. It runs from creation to the end of `with`.
 
-    What it keeps, and how to fill it, is in `Inventory`; how it behaves, in `Behaviour`.
+    `Inventory` holds its state and methods to fill it, `Behaviour` its settings.
 
     Args:
-        project_id: the ID of its project; a new one unless given.
-        tls: the certificate of both services; they speak plain HTTP unless given.
+        project_id: the ID of the initial project; a new one unless given.
+        tls: the TLS context of both services; they use plain HTTP unless given.
 
     Attributes:
-        faults: what is to go wrong.
+        faults: the scripted faults.
     """
 
     def __init__(self, project_id: str | None = None, tls: SSLContext | None = None) -> None:
         super().__init__(project_id)
         self._scheme = "https" if tls else "http"
         self.faults = FaultScript()
-        self._desk = Dispatcher(self._lock, self.clock, self._gaussdb, self.faults)
+        self._dispatcher = Dispatcher(self._lock, self.clock, self._gaussdb, self.faults)
         gateway = Gateway(self.iam)
         api = GaussDbApi(self._gaussdb, self.iam)
         iam = Iam(self.iam, gateway, lambda: self.gaussdb_endpoint)
         routes = Routes(gateway, iam, api, OtherOperations(self._gaussdb, api))
         self._listeners: dict[ServiceName, Listener] = {
-            "iam": Listener(self._desk.serve("iam", routes), tls),
-            "gaussdb": Listener(self._desk.serve("gaussdb", routes), tls),
+            "iam": Listener(self._dispatcher.serve("iam", routes), tls),
+            "gaussdb": Listener(self._dispatcher.serve("gaussdb", routes), tls),
         }
 
     def __enter__(self) -> Self:
@@ -63,14 +63,14 @@ class Emulator(Inventory):
         """Stop both services.
 
         Raises:
-            ExceptionGroup: the emulator itself broke while it handled requests.
+            ExceptionGroup: the emulator itself failed while it handled requests.
         """
-        bugs: list[Exception] = []
+        exceptions: list[Exception] = []
         for listener in self._listeners.values():
             listener.close()
-            bugs += listener.bugs
-        if bugs:
-            raise ExceptionGroup("the emulator broke", bugs)
+            exceptions += listener.exceptions
+        if exceptions:
+            raise ExceptionGroup("the emulator failed", exceptions)
 
     @property
     def iam_endpoint(self) -> str:
@@ -86,31 +86,31 @@ class Emulator(Inventory):
     def calls(self) -> list[Call]:
         """Every request so far, in the order of arrival."""
         with self._lock:
-            return list(self._desk.calls)
+            return list(self._dispatcher.calls)
 
     def calls_of(self, operation: str) -> list[Call]:
         """Return the requests of one operation, in the order of arrival."""
         return [call for call in self.calls if call.operation == operation]
 
     def drop_connections(self) -> None:
-        """End every connection that stands, as happens to those that idle for long."""
+        """Close all open connections, as servers do with idle ones."""
         for listener in self._listeners.values():
             listener.drop_connections()
 
     @contextmanager
     def refusing_connections(self, service: ServiceName = "gaussdb") -> Iterator[None]:
-        """Refuse every connection to a service for the length of the block."""
+        """Refuse all connections to a service inside the block."""
         listener = self._listeners[service]
-        listener.refuse()
+        listener.api_error()
         try:
             yield
         finally:
             listener.accept_again()
 
     def refuse_connections(self, seconds: float, service: ServiceName = "gaussdb") -> None:
-        """Refuse every connection to a service for so many real seconds from now."""
+        """Refuse all connections to a service for `seconds` of real time."""
         listener = self._listeners[service]
-        listener.refuse()
+        listener.api_error()
         timer = threading.Timer(seconds, listener.accept_again)
         timer.daemon = True
         timer.start()

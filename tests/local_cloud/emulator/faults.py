@@ -1,4 +1,4 @@
-"""Faults by script: what goes wrong with which call, at which moment, and how it looks outside."""
+"""Scripted faults: which call fails, before or after its work, and what the client sees."""
 
 import threading
 from collections import Counter
@@ -9,7 +9,7 @@ from typing import Literal
 from tests.local_cloud.emulator.request import Request
 from tests.local_cloud.emulator.responses import (
     GATEWAY_CODES,
-    Answer,
+    Response,
     gateway_error,
     html_page,
     iam_error,
@@ -18,23 +18,23 @@ from tests.local_cloud.emulator.responses import (
 )
 
 Kind = Literal[
-    "pass",  # nothing is wrong: for an `action`, or to let a call through in a script
-    "status",  # another answer: `status`, `error_code`, `body`, `headers`
-    "html",  # a load balancer's page
-    "empty",  # the status and no body
-    "garbage",  # bytes that are no HTTP
-    "slow",  # the answer, `seconds` late
-    "drip",  # the answer in drops that take `seconds` altogether, headers too unless told not to
-    "truncated",  # half of the announced body, then the connection ends
-    "cut",  # half of the JSON as a complete answer
-    "hang",  # no answer; the connection ends after `seconds`
-    "close",  # the connection ends without an answer
-    "reset",  # the connection is reset without an answer
+    "pass",  # no fault: for an `action`, or to let a call pass in a script
+    "status",  # another response: `status`, `error_code`, `body`, `headers`
+    "html",  # a load balancer's error page
+    "empty",  # the status without a body
+    "garbage",  # bytes that are not HTTP
+    "slow",  # the response, delayed by `seconds`
+    "drip",  # the response in small chunks over `seconds`; see `drip_headers`
+    "truncated",  # half of the announced body, then the connection is closed
+    "cut",  # half of the JSON as a complete response
+    "hang",  # no response; the connection is closed after `seconds`
+    "close",  # the connection is closed without a response
+    "reset",  # the connection is reset without a response
 ]
 When = Literal["before", "after"]
 
 SILENT: frozenset[Kind] = frozenset({"hang", "close", "reset", "garbage"})
-_KEEPS_THE_ANSWER: frozenset[Kind] = frozenset({"slow", "drip", "truncated", "cut"})
+_SENDS_RESPONSE: frozenset[Kind] = frozenset({"slow", "drip", "truncated", "cut"})
 _STATUS_TO_GATEWAY: Mapping[int, str] = {
     status: number
     for number, (status, _) in GATEWAY_CODES.items()
@@ -44,25 +44,26 @@ _STATUS_TO_GATEWAY: Mapping[int, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """Something that goes wrong with a call.
+    """One fault of a call.
 
     Attributes:
-        operation: the call it waits for, "*" for any.
-        when: "before" the work is done (it is not done at all) or "after" it; by default after for
-            the kinds that only spoil the way of the real answer, before for all others.
-        kind: how it looks outside.
-        status: of a scripted answer; by default that of `error_code`, else 503 (502 for "html").
+        operation: the operation that it applies to, "*" for any.
+        when: "before" the operation, which is then not executed, or "after" it. The default is
+            "after" for the kinds that send the real response damaged or late, else "before".
+        kind: what the client sees.
+        status: the status of a scripted response; by default that of `error_code`, else 503 (502
+            for "html").
         error_code: "DBS.…" or "APIGW.…", with the documented status and text.
-        body: of a scripted answer, in place of the error body: JSON's to be, or bytes.
-        headers: more headers of a scripted answer.
-        retry_after: the header Retry-After of a scripted answer: seconds, or an HTTP date.
-        seconds: how long "slow", "drip" and "hang" take; a "hang" without any outlasts the client.
-        drip_headers: whether "drip" lets fall the headers too, or the body alone.
-        lands_after: the work is done so many seconds later, whatever was answered.
-        times: how often it happens.
-        skip: how many calls that fit pass first.
-        where: further condition on the request.
-        action: run at the moment of the fault: before the work, or after it.
+        body: the body of a scripted response instead of the error body: a JSON value, or bytes.
+        headers: more headers of a scripted response.
+        retry_after: the Retry-After header of a scripted response: seconds, or an HTTP date.
+        seconds: the duration of "slow", "drip" and "hang"; a "hang" of 0 outlasts the client.
+        drip_headers: whether "drip" sends the headers slowly too, or only the body.
+        lands_after: executes the operation so many seconds later, whatever the response.
+        times: how many calls it applies to.
+        skip: how many matching calls pass before that.
+        where: another condition on the request.
+        action: a callback that runs at the time of the fault, before or after the operation.
     """
 
     operation: str = "*"
@@ -83,62 +84,62 @@ class Fault:
 
     @property
     def moment(self) -> When:
-        """Whether it strikes before or after the work."""
-        return self.when or ("after" if self.kind in _KEEPS_THE_ANSWER else "before")
+        """Whether the fault occurs before or after the operation."""
+        return self.when or ("after" if self.kind in _SENDS_RESPONSE else "before")
 
     @property
-    def lets_work(self) -> bool:
-        """Whether the call is carried out at once."""
+    def executes(self) -> bool:
+        """Whether the operation is executed at once."""
         return self.lands_after is None and (self.moment == "after" or self.kind == "pass")
 
     @property
-    def keeps_the_answer(self) -> bool:
-        """Whether what is sent is the real answer, however it is sent."""
-        return self.lets_work and (self.kind == "pass" or self.kind in _KEEPS_THE_ANSWER)
+    def sends_response(self) -> bool:
+        """Whether the real response is sent, even if damaged or late."""
+        return self.executes and (self.kind == "pass" or self.kind in _SENDS_RESPONSE)
 
-    def fits(self, operation: str, request: Request) -> bool:
-        """Tell whether this call is meant."""
+    def matches(self, operation: str, request: Request) -> bool:
+        """Tell whether the fault applies to this call."""
         if self.operation not in {"*", operation}:
             return False
         return self.where is None or self.where(request)
 
-    def scripted_answer(self, service: str) -> Answer:
-        """Return the answer given in place of the real one.
+    def scripted_response(self, service: str) -> Response:
+        """Return the response that replaces the real one.
 
         Args:
-            service: "iam" or "gaussdb": each has its own error bodies.
+            service: "iam" or "gaussdb", which have different error bodies.
         """
-        answer = self._plain_answer(service)
-        headers = {**answer.headers, **self.headers}
+        response = self._scripted_body(service)
+        headers = {**response.headers, **self.headers}
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
-        return replace(answer, headers=headers)
+        return replace(response, headers=headers)
 
-    def _plain_answer(self, service: str) -> Answer:
+    def _scripted_body(self, service: str) -> Response:
         if self.kind == "html":
             return html_page(self.status or 502)
         if self.kind == "empty":
-            return Answer(self.status or 503)
+            return Response(self.status or 503)
         if self.body is not None:
-            return Answer(self.status or 503, self.body)
+            return Response(self.status or 503, self.body)
         if self.error_code is not None:
-            return _coded(self.error_code, self.status)
-        return _uncoded(self.status or 503, service)
+            return _response_with_code(self.error_code, self.status)
+        return _response_without_code(self.status or 503, service)
 
 
-def _coded(code: str, status: int | None) -> Answer:
+def _response_with_code(code: str, status: int | None) -> Response:
     prefix, _, number = code.partition(".")
     if prefix in {"APIGW", "APIG"}:
-        answer = gateway_error(number, status=status)
-        return replace(answer, body={**_fields(answer), "error_code": code})
+        response = gateway_error(number, status=status)
+        return replace(response, body={**_fields(response), "error_code": code})
     if prefix == "IAM":
         return iam_numbered_error(status or 401, code, "The request was refused.")
     return service_error(code, status)
 
 
-def _uncoded(status: int, service: str) -> Answer:
+def _response_without_code(status: int, service: str) -> Response:
     if status < 400:
-        return Answer(status, {})
+        return Response(status, {})
     if service == "iam" and status != 429:
         return iam_error(status, "The request could not be processed.")
     if status == 500:
@@ -149,12 +150,12 @@ def _uncoded(status: int, service: str) -> Answer:
     return gateway_error(number) if number else service_error("DBS.280001", status)
 
 
-def _fields(answer: Answer) -> dict[str, object]:
-    return dict(answer.body) if isinstance(answer.body, dict) else {}
+def _fields(response: Response) -> dict[str, object]:
+    return dict(response.body) if isinstance(response.body, dict) else {}
 
 
 class FaultScript:
-    """The faults still to come; each call takes the first that fits it."""
+    """The pending faults; each call takes the first that matches it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -162,29 +163,29 @@ class FaultScript:
         self.fired: Counter[str] = Counter()
 
     def script(self, faults: Iterable[Fault]) -> None:
-        """Replace what is still to come."""
+        """Replace the pending faults."""
         with self._lock:
             self._waiting = list(faults)
 
     def add(self, fault: Fault) -> None:
-        """Add a fault behind those that wait."""
+        """Append a fault."""
         with self._lock:
             self._waiting.append(fault)
 
     def clear(self) -> None:
-        """Forget what is still to come."""
+        """Remove all pending faults."""
         self.script([])
 
     @property
     def waiting(self) -> tuple[Fault, ...]:
-        """What is still to come."""
+        """The pending faults."""
         return tuple(self._waiting)
 
     def take(self, operation: str, request: Request) -> Fault | None:
-        """Return the fault that this call meets, if any, and use it up."""
+        """Return the fault for this call, if any, and consume it."""
         with self._lock:
             for index, fault in enumerate(self._waiting):
-                if not fault.fits(operation, request):
+                if not fault.matches(operation, request):
                     continue
                 if fault.skip > 0:
                     self._waiting[index] = replace(fault, skip=fault.skip - 1)

@@ -1,7 +1,7 @@
-"""GaussDB's memory: instances, backups and jobs, and what time makes of them.
+"""GaussDB's state: instances, backups and jobs, and how they change over time.
 
-Nothing runs in the background. What is due (a backup that ends, a deletion, a request that lands
-late) waits in one queue and happens, in the order of its times, before the next look.
+Nothing runs in the background. Future changes (the end of a backup, a deletion, a request that is
+executed late) wait in one queue. `run_due` applies them in order before each access.
 """
 
 import heapq
@@ -14,11 +14,11 @@ from uuid import uuid4
 
 from tests.local_cloud.emulator.behaviour import Behaviour
 from tests.local_cloud.emulator.resources import Backup, Instance, Job
-from tests.local_cloud.emulator.responses import Refusal, service_error
+from tests.local_cloud.emulator.responses import ErrorResponse, service_error
 
 BACKUP_JOB = "BackupSnapshotGaussDBV5InInstance"
 
-# states in which another operation has the instance, and the ones with a code of their own
+# the states during another operation, and the states with their own error code
 BUSY = (
     "MODIFYING",
     "EXPANDING",
@@ -40,7 +40,7 @@ WRONG_STATE = "DBS.201014"
 
 
 class GaussDb:
-    """The service's state; every operation takes the moment at which it happens."""
+    """The service's state; every operation takes its time as an argument."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
@@ -56,28 +56,28 @@ class GaussDb:
         self._order = count()
 
     def at(self, moment: datetime, action: Callable[[datetime], None]) -> None:
-        """Let something happen at a moment to come."""
+        """Schedule an action for a later time."""
         heapq.heappush(self._due, (moment, next(self._order), action))
 
-    def settle(self, now: datetime) -> None:
-        """Let everything happen that is due by now, in its order."""
+    def run_due(self, now: datetime) -> None:
+        """Run all actions that are due, in order."""
         while self._due and self._due[0][0] <= now:
             moment, _, action = heapq.heappop(self._due)
             action(moment)
 
     def backups(self, instance_id: str | None = None) -> list[Backup]:
-        """Return the stored backups, of one instance or all, in the order of their making."""
+        """Return the stored backups of one instance, or all, in order of creation."""
         if instance_id is None:
             return list(self._backups.values())
         return list(self._of_instance[instance_id].values())
 
     def find_backup(self, project_id: str, backup_id: str) -> Backup | None:
-        """Return a backup of this project."""
+        """Return a backup of this project, if it exists."""
         found = self._backups.get(backup_id)
         return found if found is not None and found.project_id == project_id else None
 
     def store(self, backup: Backup) -> None:
-        """Put a backup into the store, and its instance under way if it is being built."""
+        """Store a backup; one that is BUILDING makes its instance BACKING UP."""
         self._backups[backup.id] = backup
         self._of_instance[backup.instance_id][backup.id] = backup
         self._names[backup.project_id, backup.name] = backup.id
@@ -86,7 +86,7 @@ class GaussDb:
             self.instances[backup.instance_id].status = "BACKING UP"
 
     def remove(self, backup: Backup) -> None:
-        """Take a backup out of the store, which frees its name."""
+        """Remove a backup, which frees its name."""
         self._backups.pop(backup.id, None)
         self._of_instance[backup.instance_id].pop(backup.id, None)
         self._names.pop((backup.project_id, backup.name), None)
@@ -97,17 +97,17 @@ class GaussDb:
         """Start a manual backup.
 
         Args:
-            instance: what to back up.
-            name: unique in the project, failed backups included.
+            instance: the instance to back up.
+            name: unique in the project, also among failed backups.
             description: free text.
-            now: when it begins.
+            now: the time of the request.
 
         Raises:
-            Refusal: the name is taken, or the instance is busy or in the wrong state.
+            ErrorResponse: the name is taken, or the instance is busy or in a wrong state.
         """
         if (instance.project_id, name) in self._names:
-            raise Refusal(service_error("DBS.201201"))
-        self._demand_ready(instance)
+            raise ErrorResponse(service_error("DBS.201201"))
+        self._require_ready(instance)
         ends_at = now + timedelta(seconds=self.behaviour.backup_seconds)
         created = now + timedelta(seconds=self.behaviour.task_lag)
         job = self.start_job(BACKUP_JOB, instance, created, ends_at)
@@ -132,13 +132,13 @@ class GaussDb:
         self.at(ends_at, lambda moment: self._finish(backup, moment))
         return copy(backup)
 
-    def _demand_ready(self, instance: Instance) -> None:
+    def _require_ready(self, instance: Instance) -> None:
         if instance.id in self._building:
-            raise Refusal(service_error("DBS.201205"))
+            raise ErrorResponse(service_error("DBS.201205"))
         if not instance.supports_backups:
-            raise Refusal(service_error("DBS.201207"))
+            raise ErrorResponse(service_error("DBS.201207"))
         if instance.status != "ACTIVE":
-            raise Refusal(service_error(STATE_CODES.get(instance.status, WRONG_STATE)))
+            raise ErrorResponse(service_error(STATE_CODES.get(instance.status, WRONG_STATE)))
 
     def _finish(self, backup: Backup, moment: datetime) -> None:
         self._building.pop(backup.instance_id, None)
@@ -154,24 +154,24 @@ class GaussDb:
             self.end_job(backup.job_id, moment, "The backup failed." if failed else None)
 
     def delete_backup(self, backup: Backup, now: datetime) -> None:
-        """Delete a manual backup that is no longer being built.
+        """Delete a manual backup that is not BUILDING.
 
         Raises:
-            Refusal: it is an automated one, or its status forbids it.
+            ErrorResponse: the backup is automated, or its status forbids deletion.
         """
         if backup.type != "manual":
-            raise Refusal(service_error("DBS.201218"))
+            raise ErrorResponse(service_error("DBS.201218"))
         if backup.status not in {"COMPLETED", "FAILED"}:
-            raise Refusal(service_error("DBS.201208"))
+            raise ErrorResponse(service_error("DBS.201208"))
         backup.status = "DELETING"
         gone_at = now + timedelta(seconds=self.behaviour.deleting_seconds)
         self.at(gone_at, lambda _: self.remove(backup))
-        self.settle(now)
+        self.run_due(now)
 
     def start_job(
         self, name: str, instance: Instance, now: datetime, expected_end: datetime
     ) -> Job:
-        """Start a task on an instance."""
+        """Start a job on an instance."""
         job = Job(
             id=str(uuid4()),
             name=name,
@@ -187,7 +187,7 @@ class GaussDb:
         return job
 
     def end_job(self, job_id: str, moment: datetime, fail_reason: str | None) -> None:
-        """End a task, well unless there is a reason why not; a deleted record stays deleted."""
+        """End a job as Completed, or as Failed if there is a reason; ignores deleted jobs."""
         job = self.jobs.get(job_id)
         if job is not None:
             job.status = "Failed" if fail_reason else "Completed"

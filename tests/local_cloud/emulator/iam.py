@@ -1,4 +1,4 @@
-"""IAM over HTTP: tokens, projects, temporary access keys.
+"""The HTTP API of IAM: tokens, projects, temporary access keys.
 
 Open Telekom Cloud IAM API reference: "Obtaining a User Token Through Password Authentication",
 "Verifying a Token", "Querying Project Information", "Obtaining Temporary Access Keys".
@@ -13,15 +13,20 @@ from tests.local_cloud.emulator.gateway import Caller, Gateway
 from tests.local_cloud.emulator.iam_tokens import describe_token, find_project, read_log_in
 from tests.local_cloud.emulator.identities import Project, Token, User
 from tests.local_cloud.emulator.request import Request
-from tests.local_cloud.emulator.responses import Answer, Refusal, iam_error, iam_numbered_error
+from tests.local_cloud.emulator.responses import (
+    ErrorResponse,
+    Response,
+    iam_error,
+    iam_numbered_error,
+)
 
 MAX_BODY = 32 * 1024
 
-Operation = Callable[[Request, datetime], Answer]
+Operation = Callable[[Request, datetime], Response]
 
 
 class Iam:
-    """IAM's operations on the cloud's accounts."""
+    """IAM's operations."""
 
     def __init__(
         self, accounts: Accounts, gateway: Gateway, gaussdb_url: Callable[[], str]
@@ -30,81 +35,83 @@ class Iam:
         self._gateway = gateway
         self._gaussdb_url = gaussdb_url
 
-    def create_token(self, request: Request, _now: datetime) -> Answer:
+    def create_token(self, request: Request, _now: datetime) -> Response:
         """Log in: POST /v3/auth/tokens."""
         if len(request.body) > MAX_BODY or not request.body:
-            raise Refusal(iam_numbered_error(400, "IAM.1101", "The request body size is invalid."))
+            raise ErrorResponse(
+                iam_numbered_error(400, "IAM.1101", "The request body size is invalid.")
+            )
         log_in = read_log_in(request, self._accounts)
         if log_in.renewed is not None:
-            user = self._alive(log_in.renewed).user
+            user = self._valid_token(log_in.renewed).user
         else:
             user = self._accounts.log_in(log_in.user, log_in.password, log_in.passcode)
-        project = self._enter(user, find_project(log_in.scope, self._accounts))
-        token = self._accounts.give_token(user, project, log_in.methods)
+        project = self._require_access(user, find_project(log_in.scope, self._accounts))
+        token = self._accounts.issue_token(user, project, log_in.methods)
         catalog = not request.parameter("nocatalog")
         body = describe_token(token, self._gaussdb_url() if catalog else None)
-        return Answer(201, body, {"X-Subject-Token": token.text})
+        return Response(201, body, {"X-Subject-Token": token.text})
 
-    def _enter(self, user: User, project: Project | None) -> Project | None:
-        if project is not None and not user.may_enter(project.id):
-            raise Refusal(iam_error(403, "You are not authorized to access the project."))
+    def _require_access(self, user: User, project: Project | None) -> Project | None:
+        if project is not None and not user.has_access(project.id):
+            raise ErrorResponse(iam_error(403, "You are not authorized to access the project."))
         return project
 
-    def _alive(self, text: str) -> Token:
+    def _valid_token(self, text: str) -> Token:
         token = self._accounts.find_token(text)
-        if token is None or not self._accounts.is_alive(token):
-            raise Refusal(iam_error(401, "The X-Auth-Token is invalid!"))
+        if token is None or not self._accounts.is_valid(token):
+            raise ErrorResponse(iam_error(401, "The X-Auth-Token is invalid!"))
         return token
 
-    def check_token(self, request: Request, _now: datetime) -> Answer:
-        """Tell by the status alone whether a token lives: HEAD /v3/auth/tokens."""
-        self._alive(request.headers.get("x-auth-token", ""))
-        return Answer(200, None, self._subject(request)[1])
+    def check_token(self, request: Request, _now: datetime) -> Response:
+        """Tell by the status whether a token is valid: HEAD /v3/auth/tokens."""
+        self._valid_token(request.headers.get("x-auth-token", ""))
+        return Response(200, None, self._subject(request)[1])
 
-    def show_token(self, request: Request, _now: datetime) -> Answer:
-        """Tell what a token is good for: GET /v3/auth/tokens."""
+    def show_token(self, request: Request, _now: datetime) -> Response:
+        """Show the properties of a token: GET /v3/auth/tokens."""
         try:
-            self._alive(request.headers.get("x-auth-token", ""))
-        except Refusal:
+            self._valid_token(request.headers.get("x-auth-token", ""))
+        except ErrorResponse:
             message = "X-Auth-Token is invalid in the request"
-            raise Refusal(iam_error(403, message)) from None
+            raise ErrorResponse(iam_error(403, message)) from None
         token, header = self._subject(request)
         catalog = not request.parameter("nocatalog")
         body = describe_token(token, self._gaussdb_url() if catalog else None)
-        return Answer(200, body, header)
+        return Response(200, body, header)
 
     def _subject(self, request: Request) -> tuple[Token, dict[str, str]]:
         text = request.headers.get("x-subject-token", "")
         token = self._accounts.find_token(text)
-        if token is None or not self._accounts.is_alive(token):
-            raise Refusal(iam_error(404, "Could not find token."))
+        if token is None or not self._accounts.is_valid(token):
+            raise ErrorResponse(iam_error(404, "Could not find token."))
         return token, {"X-Subject-Token": text}
 
-    def list_projects(self, request: Request, now: datetime) -> Answer:
-        """List projects by their properties: GET /v3/projects."""
+    def list_projects(self, request: Request, now: datetime) -> Response:
+        """List projects, optionally by name: GET /v3/projects."""
         caller = self._caller(request, now)
         name = request.parameter("name")
         wanted = [
             project
             for project in self._accounts.projects.values()
-            if caller.user.may_enter(project.id) and name in {None, project.name}
+            if caller.user.has_access(project.id) and name in {None, project.name}
         ]
         return self._projects(wanted, request.path)
 
-    def list_own_projects(self, request: Request, now: datetime) -> Answer:
-        """List the projects that the caller may enter: GET /v3/auth/projects."""
+    def list_own_projects(self, request: Request, now: datetime) -> Response:
+        """List the projects that the caller has access to: GET /v3/auth/projects."""
         caller = self._caller(request, now)
         projects = self._accounts.projects.values()
-        mine = [project for project in projects if caller.user.may_enter(project.id)]
+        mine = [project for project in projects if caller.user.has_access(project.id)]
         return self._projects(mine, request.path)
 
     def _caller(self, request: Request, now: datetime) -> Caller:
         if "authorization" in request.headers:
             return self._gateway.authenticate(request, now)
-        token = self._alive(request.headers.get("x-auth-token", ""))
+        token = self._valid_token(request.headers.get("x-auth-token", ""))
         return Caller(token.user, None, by_signature=False)
 
-    def _projects(self, projects: list[Project], path: str) -> Answer:
+    def _projects(self, projects: list[Project], path: str) -> Response:
         parents = {
             project.name: project.id
             for project in self._accounts.projects.values()
@@ -126,20 +133,20 @@ class Iam:
             for project in projects
         ]
         links = {"self": path, "previous": None, "next": None}
-        return Answer(200, {"projects": entries, "links": links})
+        return Response(200, {"projects": entries, "links": links})
 
-    def create_temporary_key(self, request: Request, _now: datetime) -> Answer:
-        """Give out a temporary access key: POST /v3.0/OS-CREDENTIAL/securitytokens."""
-        token = self._alive(request.headers.get("x-auth-token", ""))
+    def create_temporary_key(self, request: Request, _now: datetime) -> Response:
+        """Issue a temporary access key: POST /v3.0/OS-CREDENTIAL/securitytokens."""
+        token = self._valid_token(request.headers.get("x-auth-token", ""))
         seconds = _duration(request)
-        key = self._accounts.give_temporary_key(token.user, timedelta(seconds=seconds))
+        key = self._accounts.issue_temporary_key(token.user, timedelta(seconds=seconds))
         credential = {
             "access": key.access_key,
             "secret": key.secret_key,
             "securitytoken": key.security_token,
             "expires_at": write_iam_time(key.expires_at) if key.expires_at else None,
         }
-        return Answer(201, {"credential": credential})
+        return Response(201, {"credential": credential})
 
 
 def _duration(request: Request) -> int:
@@ -148,5 +155,5 @@ def _duration(request: Request) -> int:
         value = value.get(key) if isinstance(value, dict) else None
     seconds = value if isinstance(value, int) else 900
     if not 900 <= seconds <= 86400:
-        raise Refusal(iam_error(400, "Invalid input for field 'duration_seconds'."))
+        raise ErrorResponse(iam_error(400, "Invalid input for field 'duration_seconds'."))
     return seconds

@@ -1,4 +1,4 @@
-"""The documents around a token: the log-in that asks for one, and what IAM says about it."""
+"""The JSON of token requests and of token responses."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ from tests.local_cloud.emulator.accounts import Accounts
 from tests.local_cloud.emulator.clock import write_iam_time
 from tests.local_cloud.emulator.identities import Domain, Project, Token, User
 from tests.local_cloud.emulator.request import Request
-from tests.local_cloud.emulator.responses import Refusal, iam_error
+from tests.local_cloud.emulator.responses import ErrorResponse, iam_error
 
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
-    """A log-in as asked for: by password, or by a token to be `renewed` in another scope."""
+    """A token request: by password, or by a token (`renewed`) for another scope."""
 
     methods: tuple[str, ...]
     user: User | None
@@ -21,16 +21,16 @@ class LogIn:
     scope: dict[str, object]
 
 
-def _bad(message: str) -> Refusal:
-    return Refusal(iam_error(400, message))
+def _invalid(message: str) -> ErrorResponse:
+    return ErrorResponse(iam_error(400, message))
 
 
 def _member(value: dict[str, object], key: str) -> dict[str, object]:
     if key not in value:
-        raise _bad(f"'{key}' is a required property")
+        raise _invalid(f"'{key}' is a required property")
     member = value[key]
     if not isinstance(member, dict):
-        raise _bad(f"Invalid input for field '{key}'. The value is not of type 'object'")
+        raise _invalid(f"Invalid input for field '{key}'. The value is not of type 'object'")
     return member
 
 
@@ -40,18 +40,18 @@ def _optional(value: dict[str, object], key: str) -> dict[str, object]:
 
 def _text(value: dict[str, object], key: str) -> str:
     if key not in value:
-        raise _bad(f"'{key}' is a required property")
+        raise _invalid(f"'{key}' is a required property")
     text = value[key]
     if not isinstance(text, str):
-        raise _bad(f"Invalid input for field '{key}'. The value is not of type 'string'")
+        raise _invalid(f"Invalid input for field '{key}'. The value is not of type 'string'")
     return text
 
 
 def read_log_in(request: Request, accounts: Accounts) -> LogIn:
-    """Read the body of a request for a token.
+    """Parse the body of a token request.
 
     Raises:
-        Refusal: a member is missing or malformed.
+        ErrorResponse: a member is missing or malformed.
     """
     invalid = iam_error(400, "The request body is invalid.")
     auth = _member(request.json_object(invalid, invalid), "auth")
@@ -73,7 +73,7 @@ def _methods(identity: dict[str, object]) -> tuple[str, ...]:
     methods = identity.get("methods")
     known = (["password"], ["password", "totp"], ["token"])
     if methods not in known or not isinstance(methods, list):
-        raise _bad("'methods' is a required property" if methods is None else "Invalid methods")
+        raise _invalid("'methods' is a required property" if methods is None else "Invalid methods")
     return tuple(methods)
 
 
@@ -89,10 +89,10 @@ def _find_user(user: dict[str, object], accounts: Accounts) -> User | None:
 
 
 def find_project(scope: dict[str, object], accounts: Accounts) -> Project | None:
-    """Return the project asked for; None asks for the domain, over which a project wins.
+    """Return the requested project; None if the scope is the domain. A project has precedence.
 
     Raises:
-        Refusal: there is no such project.
+        ErrorResponse: there is no such project.
     """
     if "project" not in scope:
         return None
@@ -102,7 +102,7 @@ def find_project(scope: dict[str, object], accounts: Accounts) -> Project | None
     for project in accounts.projects.values():
         if wanted == (project.id if key == "id" else project.name):
             return project
-    raise Refusal(iam_error(404, f"Could not find project: {wanted}"))
+    raise ErrorResponse(iam_error(404, f"Could not find project: {wanted}"))
 
 
 def _domain(domain: Domain) -> dict[str, object]:
@@ -110,7 +110,7 @@ def _domain(domain: Domain) -> dict[str, object]:
 
 
 def describe_token(token: Token, gaussdb_url: str | None) -> dict[str, object]:
-    """Return the body that tells about a token, with the catalog if the URL of GaussDB is given."""
+    """Return the body that describes a token, with a catalog if the URL of GaussDB is given."""
     user = token.user
     body: dict[str, object] = {
         "methods": list(token.methods),

@@ -1,4 +1,4 @@
-"""Who and what IAM knows: domains, projects, users, tokens, access keys."""
+"""The entities of IAM: domains, projects, users, tokens, access keys."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,13 +25,13 @@ class Project:
 
     @property
     def is_sub_project(self) -> bool:
-        """Whether it stands below a region's own project: `eu-de_team`."""
+        """Whether it is a sub-project of a region's project: `eu-de_team`."""
         return "_" in self.name
 
 
 @dataclass(slots=True)
 class User:
-    """A user: what it may do, and where (`projects` None: everywhere)."""
+    """A user with a permission in some projects (`projects` None: in all)."""
 
     id: str
     name: str
@@ -43,14 +43,14 @@ class User:
     failures: list[datetime] = field(default_factory=list)
     locked_until: datetime | None = None
 
-    def may_enter(self, project_id: str) -> bool:
+    def has_access(self, project_id: str) -> bool:
         """Tell whether the user has a role in the project."""
         return self.projects is None or project_id in self.projects
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token that was given out; without a project it is one for the whole domain."""
+    """An issued token; without a project it is valid for the whole domain."""
 
     text: str = field(repr=False)
     user: User
@@ -62,7 +62,7 @@ class Token:
 
 @dataclass(slots=True)
 class AccessKey:
-    """An access key; with a `security_token` it is a temporary one."""
+    """An access key; with a `security_token` it is temporary."""
 
     access_key: str
     secret_key: str = field(repr=False)

@@ -1,4 +1,4 @@
-"""What the cloud keeps, for tests to look at and to fill: projects, instances, backups, jobs."""
+"""The state of the cloud, which tests read and fill: projects, instances, backups, jobs."""
 
 import threading
 from copy import copy
@@ -23,12 +23,12 @@ DOMAIN_NAME = "OTC-EU-DE-00000000001000000001"
 
 
 class Inventory(Behaviour):
-    """The cloud's memory, read and written under its lock.
+    """The cloud's state, read and written under its lock.
 
     Attributes:
         iam: users, access keys, tokens and projects.
-        clock: the cloud's time, which may be moved.
-        project_id: of the project that the cloud begins with, `eu-de`.
+        clock: the cloud's clock, which can be moved.
+        project_id: the ID of the initial project, `eu-de`.
     """
 
     def __init__(self, project_id: str | None = None) -> None:
@@ -42,23 +42,23 @@ class Inventory(Behaviour):
 
     @property
     def backups(self) -> list[Backup]:
-        """The stored backups as they are by now, in the order of their making."""
+        """The stored backups in order of creation."""
         with self._lock:
-            self._gaussdb.settle(self.clock.now())
+            self._gaussdb.run_due(self.clock.now())
             return [copy(backup) for backup in self._gaussdb.backups()]
 
     @property
     def jobs(self) -> list[Job]:
-        """The jobs as they are by now, in the order of their making."""
+        """The jobs in order of creation."""
         with self._lock:
-            self._gaussdb.settle(self.clock.now())
+            self._gaussdb.run_due(self.clock.now())
             return [copy(job) for job in self._gaussdb.jobs.values()]
 
     @property
     def instances(self) -> list[Instance]:
-        """The instances as they are by now; their status may be set."""
+        """The instances; tests may set their status."""
         with self._lock:
-            self._gaussdb.settle(self.clock.now())
+            self._gaussdb.run_due(self.clock.now())
             return list(self._gaussdb.instances.values())
 
     def add_project(self, name: str, project_id: str | None = None) -> str:
@@ -86,24 +86,24 @@ class Inventory(Behaviour):
             return instance
 
     def remove_instance(self, instance_id: str) -> None:
-        """Delete an instance; its backups stay."""
+        """Delete an instance but keep its backups."""
         with self._lock:
             del self._gaussdb.instances[instance_id]
 
     def fail_backup(self, name: str | None = None) -> None:
-        """Let the backup of this name end FAILED, or the next one that begins."""
+        """Let the backup of this name, or else the next new backup, end as FAILED."""
         with self._lock:
             if name is None:
                 self._gaussdb.fail_next += 1
             else:
                 self._gaussdb.fail_names.add(name)
 
-    def add_backup(  # noqa: PLR0913 - what one may say about a backup
+    def add_backup(  # noqa: PLR0913 - keyword-only properties of a backup
         self,
         name: str | None = None,
         *,
         instance_id: str,
-        type: BackupType = "manual",  # noqa: A002 - the interface's word
+        type: BackupType = "manual",  # noqa: A002 - the API's name
         status: BackupStatus = "COMPLETED",
         begin_time: datetime | None = None,
         age: timedelta = timedelta(days=1),
@@ -111,18 +111,18 @@ class Inventory(Behaviour):
         size: float | None = None,
         with_job: bool = True,
     ) -> Backup:
-        """Put a backup into the store that began earlier; one in BUILDING stays there for ever.
+        """Store a backup that began earlier. One that is BUILDING stays so forever.
 
         Args:
-            name: by default one that nothing else has.
-            instance_id: an instance of the cloud.
-            type: "manual" or "auto"; an automated one has no job.
-            status: of the backup.
-            begin_time: when it began; by default so long ago as `age` says.
-            age: how long ago it began.
+            name: a unique name by default.
+            instance_id: the ID of an existing instance.
+            type: "manual" or "auto"; automated backups have no job.
+            status: the status of the backup.
+            begin_time: when it began; by default `age` before now.
+            age: how long ago it began, if there is no `begin_time`.
             description: free text.
-            size: megabytes; by default as the status has it.
-            with_job: whether the task centre still knows the job that made it.
+            size: megabytes; by default as the status implies.
+            with_job: whether the task centre still lists its job.
         """
         with self._lock:
             begin = begin_time or self.clock.now() - age
@@ -165,13 +165,13 @@ class Inventory(Behaviour):
         created: datetime | None = None,
         status: JobStatus = "Completed",
     ) -> Job:
-        """Put a job into the task centre; a running one runs for ever.
+        """Add a job to the task centre. A running one runs forever.
 
         Args:
-            name: what kind of job.
-            instance_id: an instance of the cloud.
-            created: when it began; now by default.
-            status: of the job.
+            name: the type of job.
+            instance_id: the ID of an existing instance.
+            created: the start time; now by default.
+            status: the status of the job.
         """
         with self._lock:
             begin = created or self.clock.now()

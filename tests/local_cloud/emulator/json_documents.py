@@ -1,4 +1,4 @@
-"""How GaussDB shows what it keeps: the JSON of backups, jobs, tasks and instances."""
+"""GaussDB's JSON of backups, jobs, tasks and instances."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ def _time(moment: datetime | None, zone: str) -> str | None:
 
 
 def accepted_backup(backup: Backup, zone: str) -> dict[str, object]:
-    """Show a backup in the answer to its creation."""
+    """Return a backup as in the response to its creation."""
     return {
         "id": backup.id,
         "name": backup.name,
@@ -26,7 +26,7 @@ def accepted_backup(backup: Backup, zone: str) -> dict[str, object]:
 
 
 def listed_backup(backup: Backup, zone: str) -> dict[str, object]:
-    """Show a backup in the list."""
+    """Return a backup as in the list."""
     return {
         "id": backup.id,
         "name": backup.name,
@@ -42,7 +42,7 @@ def listed_backup(backup: Backup, zone: str) -> dict[str, object]:
 
 
 def job_detail(job: Job, zone: str, now: datetime) -> dict[str, object]:
-    """Show a job as the interface for a single one does."""
+    """Return a job as in the response of the job API."""
     return {
         "id": job.id,
         "name": job.name,
@@ -56,7 +56,7 @@ def job_detail(job: Job, zone: str, now: datetime) -> dict[str, object]:
 
 
 def listed_task(job: Job, zone: str, now: datetime, instance: Instance | None) -> dict[str, object]:
-    """Show a job as the task centre does: other names for the same things."""
+    """Return a job as in the task centre, which has other field names."""
     status = instance.status.lower() if instance else "deleted"
     return {
         "instance_info": {
@@ -75,7 +75,7 @@ def listed_task(job: Job, zone: str, now: datetime, instance: Instance | None) -
 
 
 def listed_instance(instance: Instance, backup_kilobytes: int) -> dict[str, object]:
-    """Show an instance in the list."""
+    """Return an instance as in the list."""
     strategy = {key: instance.policy[key] for key in ("start_time", "keep_days")}
     return {
         "id": instance.id,

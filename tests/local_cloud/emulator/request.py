@@ -1,4 +1,4 @@
-"""A request as it arrived, before anything is known about who sent it."""
+"""An HTTP request before authentication."""
 
 import json
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.local_cloud import leak_detector
-from tests.local_cloud.emulator.responses import Answer, Refusal, service_error
+from tests.local_cloud.emulator.responses import ErrorResponse, Response, service_error
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request: `path` as sent, `query` decoded in its order, header names lower-case."""
+    """One HTTP request: `path` as sent, `query` decoded in order, header names in lower case."""
 
     method: str
     path: str
@@ -23,13 +23,13 @@ class Request:
     def received(
         cls, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
     ) -> "Request":
-        """Take a request apart as a server does, a plus in the query being a blank.
+        """Parse a request as a server does; a plus in the query is a blank.
 
         Args:
             method: the HTTP method.
-            target: path and query of the request line.
-            headers: the header fields, names in any case.
-            body: the body's bytes.
+            target: the path and query of the request line.
+            headers: the headers, with names in any case.
+            body: the body.
         """
         leak_detector.record_sent_secrets(headers)
         url = urlsplit(target)
@@ -47,24 +47,24 @@ class Request:
 
     def json_object(
         self,
-        empty: Answer | None = None,
-        broken: Answer | None = None,
+        empty: Response | None = None,
+        broken: Response | None = None,
     ) -> dict[str, object]:
         """Return the body as a JSON object.
 
         Args:
-            empty: the answer to a missing body; the service's own by default.
-            broken: the answer to anything but a JSON object; the service's own by default.
+            empty: the response to a missing body; GaussDB's by default.
+            broken: the response to a body that is not a JSON object; GaussDB's by default.
 
         Raises:
-            Refusal: with one of these two.
+            ErrorResponse: with one of these responses.
         """
         if not self.body.strip():
-            raise Refusal(empty or service_error("DBS.280006"))
+            raise ErrorResponse(empty or service_error("DBS.280006"))
         try:
             value: object = json.loads(self.body)
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            raise Refusal(broken or service_error("DBS.280001"))
+            raise ErrorResponse(broken or service_error("DBS.280001"))
         return value

@@ -1,4 +1,4 @@
-"""What GaussDB keeps: instances, backups, jobs."""
+"""The resources of GaussDB: instances, backups, jobs."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ def _default_policy() -> dict[str, object]:
 
 @dataclass(slots=True)
 class Instance:
-    """A database instance; `status` may be set at any time, and is BACKING UP during a backup."""
+    """A database instance. Its status is BACKING UP during a backup; tests may set it."""
 
     id: str
     name: str
@@ -35,7 +35,7 @@ class Instance:
 
 @dataclass(slots=True)
 class Backup:
-    """A backup as the service keeps it; sizes in megabytes."""
+    """A stored backup; the size is in megabytes."""
 
     id: str
     name: str
@@ -53,7 +53,7 @@ class Backup:
 
 @dataclass(slots=True)
 class Job:
-    """A task of the task centre."""
+    """A job, which the task centre calls a task."""
 
     id: str
     name: str
@@ -67,7 +67,7 @@ class Job:
     expected_end: datetime | None = None
 
     def progress(self, now: datetime) -> str:
-        """Return the progress as the job interface shows it: empty unless it runs."""
+        """Return the progress in the format of the job API: empty unless the job runs."""
         if self.status != "Running" or self.expected_end is None:
             return ""
         whole = (self.expected_end - self.created) / timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""What the cloud answers with: plain answers, and the error bodies of its three layers."""
+"""The cloud's responses, and the error bodies of GaussDB, the gateway and IAM."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import TypedDict
 from uuid import uuid4
 
 
-class _Documented(TypedDict):
+class _DocumentedError(TypedDict):
     status: int
     message: str
     description: str
@@ -18,7 +18,7 @@ class _Documented(TypedDict):
 _CODES = Path(__file__).parents[2] / "data" / "dbs_error_codes.json"
 
 # https://docs.otc.t-systems.com, GaussDB(openGauss) API reference, "Error Codes"
-SERVICE_CODES: Mapping[str, _Documented] = json.loads(_CODES.read_text("utf-8"))
+SERVICE_CODES: Mapping[str, _DocumentedError] = json.loads(_CODES.read_text("utf-8"))
 
 # https://docs.otc.t-systems.com, API Gateway, "Error Codes": number to status and text
 GATEWAY_CODES: Mapping[str, tuple[int, str]] = {
@@ -37,59 +37,59 @@ GATEWAY_CODES: Mapping[str, tuple[int, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer before it is written: `body` is JSON's to be, or bytes as they are."""
+class Response:
+    """An HTTP response before serialization: `body` is a JSON value, or bytes."""
 
     status: int
     body: object = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def error_code(self) -> str | None:
-        """Return the code of an error body, if this is one."""
+        """Return the error code in the body, if there is one."""
         code = self.body.get("error_code") if isinstance(self.body, dict) else None
         return code if isinstance(code, str) else None
 
 
-class Refusal(Exception):
-    """Ends the handling of a request with an error answer."""
+class ErrorResponse(Exception):
+    """Ends the handling of a request with an error response."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
 
 
-def service_error(code: str, status: int | None = None) -> Answer:
-    """Return the service's own error body, with its documented status unless another is given."""
+def service_error(code: str, status: int | None = None) -> Response:
+    """Return GaussDB's error response, with its documented status unless another is given."""
     documented = SERVICE_CODES.get(code)
     message = documented["message"] if documented else "Parameter error."
     fallback = documented["status"] if documented else 400
-    return Answer(status or fallback, {"error_code": code, "error_msg": message})
+    return Response(status or fallback, {"error_code": code, "error_msg": message})
 
 
-def gateway_error(number: str, detail: str = "", status: int | None = None) -> Answer:
-    """Return the error body of the gateway in front of the services."""
+def gateway_error(number: str, detail: str = "", status: int | None = None) -> Response:
+    """Return the error response of the API gateway."""
     documented, text = GATEWAY_CODES[number]
     body = {
         "error_msg": f"{text}: {detail}" if detail else text,
         "error_code": f"APIGW.{number}",
         "request_id": uuid4().hex,
     }
-    return Answer(status or documented, body)
+    return Response(status or documented, body)
 
 
-def iam_error(status: int, message: str) -> Answer:
-    """Return an error body in the form of keystone, which is IAM's."""
+def iam_error(status: int, message: str) -> Response:
+    """Return an error response of IAM, in Keystone's format."""
     title = HTTPStatus(status).phrase
-    return Answer(status, {"error": {"code": status, "message": message, "title": title}})
+    return Response(status, {"error": {"code": status, "message": message, "title": title}})
 
 
-def iam_numbered_error(status: int, code: str, message: str) -> Answer:
-    """Return one of IAM's numbered errors."""
-    return Answer(status, {"error_msg": message, "error_code": code})
+def iam_numbered_error(status: int, code: str, message: str) -> Response:
+    """Return one of IAM's numbered error responses."""
+    return Response(status, {"error_msg": message, "error_code": code})
 
 
-def html_page(status: int) -> Answer:
-    """Return the page that a load balancer shows in place of the service."""
+def html_page(status: int) -> Response:
+    """Return the HTML error page of a load balancer."""
     phrase = HTTPStatus(status).phrase
     page = f"<html><head><title>{status} {phrase}</title></head><body>{phrase}</body></html>"
-    return Answer(status, page.encode(), {"Content-Type": "text/html"})
+    return Response(status, page.encode(), {"Content-Type": "text/html"})

@@ -1,4 +1,4 @@
-"""Which path and method is which operation; the gateway knows no other, to the last slash."""
+"""The routes: which method and path is which operation. Other paths are 404."""
 
 import re
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tests.local_cloud.emulator.gateway import Gateway
-from tests.local_cloud.emulator.gaussdb_api import GaussDbApi, Visit
+from tests.local_cloud.emulator.gaussdb_api import ApiRequest, GaussDbApi
 from tests.local_cloud.emulator.iam import Iam
 from tests.local_cloud.emulator.other_operations import (
     OtherOperations,
@@ -14,38 +14,38 @@ from tests.local_cloud.emulator.other_operations import (
     show_api_version,
 )
 from tests.local_cloud.emulator.request import Request
-from tests.local_cloud.emulator.responses import Answer, Refusal, gateway_error
+from tests.local_cloud.emulator.responses import ErrorResponse, Response, gateway_error
 
-# work that was let in, to be done at a moment
-Work = Callable[[datetime], Answer]
-Admission = Callable[[Request, tuple[str, ...], datetime], Work]
+# an authorized operation, to be executed at a given time
+Work = Callable[[datetime], Response]
+Authorizer = Callable[[Request, tuple[str, ...], datetime], Work]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path and method, the operation's name as Huawei's SDK has it, and the way in."""
+    """A method and path, the operation's name in Huawei's SDK, and its authorization."""
 
     service: str
     method: str
     path: re.Pattern[str]
     operation: str
-    admit: Admission
+    authorize: Authorizer
 
 
-def _refuse_unknown(request: Request, path: tuple[str, ...], now: datetime) -> Work:
+def _reject_unknown(request: Request, path: tuple[str, ...], now: datetime) -> Work:
     del request, path, now
-    raise Refusal(gateway_error("0101"))
+    raise ErrorResponse(gateway_error("0101"))
 
 
 class Routes:
-    """All that the cloud can be asked."""
+    """All operations of the cloud."""
 
     def __init__(
         self, gateway: Gateway, iam: Iam, api: GaussDbApi, other_operations: OtherOperations
     ) -> None:
         self._gateway = gateway
         self._api = api
-        visited = self._visited
+        authenticated = self._authenticated
         iam_routes = [
             ("POST", "/v3/auth/tokens", "CreateToken", iam.create_token),
             ("HEAD", "/v3/auth/tokens", "CheckToken", iam.check_token),
@@ -98,17 +98,20 @@ class Routes:
             ),
         ]
         self._routes = [
-            *(Route("iam", m, _form(p), name, _opened(work)) for m, p, name, work in iam_routes),
+            *(Route("iam", m, _pattern(p), name, _public(work)) for m, p, name, work in iam_routes),
             *(
-                Route("gaussdb", m, _form(p), name, _opened(work))
+                Route("gaussdb", m, _pattern(p), name, _public(work))
                 for m, p, name, work in open_routes
             ),
-            *(Route("gaussdb", m, _form(p), name, visited(work)) for m, p, name, work in guarded),
+            *(
+                Route("gaussdb", m, _pattern(p), name, authenticated(work))
+                for m, p, name, work in guarded
+            ),
         ]
-        self._unknown = Route("", "", re.compile(""), "Unknown", _refuse_unknown)
+        self._unknown = Route("", "", re.compile(""), "Unknown", _reject_unknown)
 
     def find(self, service: str, request: Request) -> tuple[Route, tuple[str, ...]]:
-        """Return the route of a request and the variable parts of its path."""
+        """Return the route of a request and its path parameters."""
         for route in self._routes:
             if route.service != service or route.method != request.method:
                 continue
@@ -117,24 +120,24 @@ class Routes:
                 return route, found.groups()
         return self._unknown, ()
 
-    def _visited(self, work: Callable[[Visit], Answer]) -> Admission:
-        """Let the gateway look at the caller at once, and do the work at its time."""
+    def _authenticated(self, work: Callable[[ApiRequest], Response]) -> Authorizer:
+        """Authenticate and authorize at once, and execute the operation at its time."""
 
-        def admit(request: Request, path: tuple[str, ...], now: datetime) -> Work:
+        def authorize(request: Request, path: tuple[str, ...], now: datetime) -> Work:
             caller = self._gateway.authenticate(request, now)
-            self._api.admit(Visit(request, caller, path, now))
-            return lambda moment: work(Visit(request, caller, path, moment))
+            self._api.authorize(ApiRequest(request, caller, path, now))
+            return lambda moment: work(ApiRequest(request, caller, path, moment))
 
-        return admit
+        return authorize
 
 
-def _opened(work: Callable[[Request, datetime], Answer]) -> Admission:
-    def admit(request: Request, path: tuple[str, ...], now: datetime) -> Work:
+def _public(work: Callable[[Request, datetime], Response]) -> Authorizer:
+    def authorize(request: Request, path: tuple[str, ...], now: datetime) -> Work:
         del path, now
         return lambda moment: work(request, moment)
 
-    return admit
+    return authorize
 
 
-def _form(path: str) -> re.Pattern[str]:
+def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.escape(path).replace(r"\*", "([^/]+)"))

@@ -1,4 +1,4 @@
-"""The cloud's sockets: a listener per service, and the ways in which an answer reaches a client."""
+"""The cloud's sockets: one listener per service, and the faults of the transport."""
 
 import json
 import select
@@ -19,54 +19,54 @@ from ssl import SSLContext
 
 from tests.local_cloud.emulator.faults import Kind
 from tests.local_cloud.emulator.request import Request
-from tests.local_cloud.emulator.responses import Answer
+from tests.local_cloud.emulator.responses import Response
 
 HOST = "127.0.0.1"
-FOREVER = 3600.0  # longer than any client waits, and it ends with the emulator
-DROP_SECONDS = 0.01  # drops fall no faster than this; a long answer falls in bigger ones
+MAX_HANG_SECONDS = 3600.0  # longer than any client waits; the emulator's end ends it too
+MIN_CHUNK_SECONDS = 0.01  # the shortest pause between chunks; a long response has bigger chunks
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """An answer and the manner in which it is sent."""
+class Transmission:
+    """A response and how it is sent."""
 
-    answer: Answer | None
-    manner: Kind = "pass"
+    response: Response | None
+    kind: Kind = "pass"
     seconds: float = 0.0
     drip_headers: bool = True
 
 
-Service = Callable[[Request], Delivery]
+Service = Callable[[Request], Transmission]
 
 
-def write(answer: Answer, method: str) -> tuple[bytes, bytes]:
-    """Return the header and the body of an HTTP answer."""
+def write(response: Response, method: str) -> tuple[bytes, bytes]:
+    """Return the head and the body of an HTTP response as bytes."""
     body, content_type = b"", "application/json"
-    if isinstance(answer.body, bytes):
-        body = answer.body
-    elif isinstance(answer.body, str):
-        body = answer.body.encode()
-    elif answer.body is not None:
-        body = json.dumps(answer.body, ensure_ascii=False).encode()
+    if isinstance(response.body, bytes):
+        body = response.body
+    elif isinstance(response.body, str):
+        body = response.body.encode()
+    elif response.body is not None:
+        body = json.dumps(response.body, ensure_ascii=False).encode()
     headers = {
         "Date": formatdate(usegmt=True),
         "Server": "api-gateway",
         "Content-Type": content_type,
         "Content-Length": str(len(body)),
-        **answer.headers,
+        **response.headers,
     }
     try:
-        phrase = HTTPStatus(answer.status).phrase
+        phrase = HTTPStatus(response.status).phrase
     except ValueError:
         phrase = "Unknown"
-    lines = [f"HTTP/1.1 {answer.status} {phrase}"]
+    lines = [f"HTTP/1.1 {response.status} {phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     head = "\r\n".join([*lines, "", ""]).encode("latin-1")
     return head, b"" if method == "HEAD" else body
 
 
-class Exchange(BaseHTTPRequestHandler):
-    """One connection: requests in, answers out, in whatever manner they are to be delivered."""
+class RequestHandler(BaseHTTPRequestHandler):
+    """Handles one connection and sends each response with its fault."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -77,76 +77,76 @@ class Exchange(BaseHTTPRequestHandler):
         request = Request.received(
             self.command, self.path, dict(self.headers.items()), self.rfile.read(length)
         )
-        self._deliver(self.server.service(request))
+        self._send(self.server.service(request))
 
     def __getattr__(self, name: str) -> Callable[[], None]:
-        """Return the one way to serve for every method there is."""
+        """Handle every HTTP method in the same way."""
         if name.startswith("do_"):
             return self._serve
         raise AttributeError(name)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        """Say nothing: the cloud keeps a record of its own."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Log nothing, because the emulator records all calls."""
 
-    def _deliver(self, delivery: Delivery) -> None:
-        if delivery.manner == "slow" and not self._client_waits(delivery.seconds):
+    def _send(self, transmission: Transmission) -> None:
+        if transmission.kind == "slow" and not self._client_stays(transmission.seconds):
             return
-        if delivery.answer is None:
-            self._deliver_nothing(delivery)
+        if transmission.response is None:
+            self._send_no_response(transmission)
             return
-        head, body = write(delivery.answer, self.command)
-        if delivery.manner == "drip":
-            self._drip(head, body, delivery)
+        head, body = write(transmission.response, self.command)
+        if transmission.kind == "drip":
+            self._drip(head, body, transmission)
             return
-        if delivery.manner == "truncated":
+        if transmission.kind == "truncated":
             body = body[: len(body) // 2]
             self.close_connection = True
         self.connection.sendall(head + body)
 
-    def _deliver_nothing(self, delivery: Delivery) -> None:
+    def _send_no_response(self, transmission: Transmission) -> None:
         self.close_connection = True
-        if delivery.manner == "hang":
-            self._client_waits(delivery.seconds or FOREVER)
-        if delivery.manner == "garbage":
+        if transmission.kind == "hang":
+            self._client_stays(transmission.seconds or MAX_HANG_SECONDS)
+        if transmission.kind == "garbage":
             self.connection.sendall(b"\x00\x01 this is no HTTP\r\n\r\n")
-        if delivery.manner == "reset":
-            # a connection that lingers for no time at all is reset when it is closed
-            lingers_not = struct.pack("ii", 1, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingers_not)
+        if transmission.kind == "reset":
+            # with SO_LINGER 0 a connection is reset when it is closed
+            no_linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
 
-    def _drip(self, head: bytes, body: bytes, delivery: Delivery) -> None:
-        drops = body
-        if delivery.drip_headers:
-            drops = head + body
+    def _drip(self, head: bytes, body: bytes, transmission: Transmission) -> None:
+        chunks = body
+        if transmission.drip_headers:
+            chunks = head + body
         else:
             self.connection.sendall(head)
-        count = max(1, min(len(drops), int(delivery.seconds / DROP_SECONDS)))
-        edges = [len(drops) * number // count for number in range(count + 1)]
+        count = max(1, min(len(chunks), int(transmission.seconds / MIN_CHUNK_SECONDS)))
+        edges = [len(chunks) * number // count for number in range(count + 1)]
         for start, end in pairwise(edges):
-            if not self._client_waits(delivery.seconds / count):
+            if not self._client_stays(transmission.seconds / count):
                 return
-            self.connection.sendall(drops[start:end])
+            self.connection.sendall(chunks[start:end])
 
-    def _client_waits(self, seconds: float) -> bool:
-        """Wait; tell whether the client is still there afterwards."""
+    def _client_stays(self, seconds: float) -> bool:
+        """Wait, and return whether the client is still connected."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             readable, _, _ = select.select([self.connection], [], [], left)
-            # as bytes of the socket, because TLS cannot be peeked into
+            # reads the raw socket, because a TLS socket does not support MSG_PEEK
             if readable and not socket.socket.recv(self.connection, 1, socket.MSG_PEEK):
                 self.close_connection = True
                 return False
-            if readable:  # an impatient client sent more: nothing to be learned from it
-                time.sleep(min(left, DROP_SECONDS))
+            if readable:  # a pipelined request does not show whether the client stays
+                time.sleep(min(left, MIN_CHUNK_SECONDS))
         return True
 
 
 class Listener(ThreadingTCPServer):
-    """A service on a port of its own, which it keeps while it refuses connections.
+    """Serves one service on its own port, which it keeps while it refuses connections.
 
     Args:
-        service: what answers.
-        tls: for a service that speaks TLS.
+        service: the request handler.
+        tls: the TLS context, if the service uses TLS.
     """
 
     allow_reuse_address = True
@@ -157,13 +157,13 @@ class Listener(ThreadingTCPServer):
     def __init__(self, service: Service, tls: SSLContext | None = None) -> None:
         self.service = service
         self._tls = tls
-        self.bugs: list[Exception] = []
+        self.exceptions: list[Exception] = []
         self._open: set[socket.socket] = set()
         self._changing = threading.Lock()
         self._loop: threading.Thread | None = None
         self._closed = False
         self._waker, self._sleeper = socket.socketpair()
-        super().__init__((HOST, 0), Exchange)
+        super().__init__((HOST, 0), RequestHandler)
         self.port: int = self.server_address[1]
         self._start()
 
@@ -179,14 +179,14 @@ class Listener(ThreadingTCPServer):
                 self.handle_request()
         self._sleeper.recv(1)
 
-    def refuse(self) -> None:
-        """Let every connection be refused, and end those that stand."""
+    def api_error(self) -> None:
+        """Refuse new connections and close the open ones."""
         with self._changing:
             if self._loop is None:
                 return
             self._stop_loop()
             self.socket.close()
-            # bound but not listening: the port stays ours and the kernel refuses
+            # bound but not listening: the port stays reserved and the kernel refuses connections
             self.socket = socket.socket(self.address_family, self.socket_type)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.socket.bind((HOST, self.port))
@@ -206,12 +206,12 @@ class Listener(ThreadingTCPServer):
             self._loop = None
 
     def drop_connections(self) -> None:
-        """End every connection that stands, as happens to one that idles for long."""
+        """Close all open connections, as servers do with idle ones."""
         for connection in list(self._open):
             _shut(connection)
 
     def close(self) -> None:
-        """Stop, and end every connection."""
+        """Stop, and close all connections."""
         with self._changing:
             if self._closed:
                 return
@@ -223,13 +223,13 @@ class Listener(ThreadingTCPServer):
         self.drop_connections()
 
     def process_request_thread(self, request: object, client_address: object) -> None:
-        """Serve one connection; remember it as long as it stands."""
+        """Serve one connection and keep track of it while it is open."""
         if not isinstance(request, socket.socket):
             return
         try:
             connection = self._tls.wrap_socket(request, server_side=True) if self._tls else request
         except OSError:
-            return  # a client that does not trust our certificate is gone
+            return  # the client does not trust the certificate
         self._open.add(connection)
         try:
             super().process_request_thread(connection, client_address)
@@ -237,20 +237,20 @@ class Listener(ThreadingTCPServer):
             self._open.discard(connection)
 
     def shutdown_request(self, request: object) -> None:
-        """Close a connection without a farewell, so that a reset is a reset."""
+        """Close a connection without shutdown, so that a reset stays a reset."""
         if isinstance(request, socket.socket):
             request.close()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Keep what was wrong with us; a client that went away is nothing wrong."""
+        """Keep exceptions of the emulator; a client that disconnects is no error."""
         del request, client_address
         error = sys.exc_info()[1]
         if isinstance(error, Exception) and not isinstance(error, OSError):
-            self.bugs.append(error)
+            self.exceptions.append(error)
 
 
 def _shut(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return  # it is closed already
+        return  # already closed

@@ -1,8 +1,8 @@
 """Verifies SDK-HMAC-SHA256, in both of its wire formats, with Huawei's own signer.
 
-"Access" is what Huawei's API request signing guide describes: the signature is made anew by
-Huawei's signer. "Credential scope" is what older T-Systems tools send: the canonical request is
-the same and comes from Huawei's signer too; the derived key and the signed scope are ours.
+"Access" is the format of Huawei's API request signing guide: Huawei's signer computes the expected
+signature. "Credential scope" is the format of older T-Systems tools: the canonical request is the
+same and comes from Huawei's signer too; this module computes the derived key and the scope.
 """
 
 import hmac
@@ -28,7 +28,7 @@ _HEADER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """An Authorization header taken apart; `scope` only in the older format."""
+    """A parsed Authorization header; only the older format has a `scope`."""
 
     access_key: str
     signed_headers: tuple[str, ...]
@@ -36,12 +36,12 @@ class Authorization:
     scope: str | None = None
 
 
-class _Resigner(Signer):  # type: ignore[misc] # Huawei publishes no types
-    """Huawei's signer, held to the headers that the client signed."""
+class _ReferenceSigner(Signer):  # type: ignore[misc] # Huawei publishes no types
+    """Huawei's signer, restricted to the headers that the client signed."""
 
     @classmethod
     def _process_header_host(cls, request: SdkRequest) -> None:
-        """Add no Host: a client may leave it unsigned."""
+        """Add no Host header, because a client may leave it unsigned."""
 
     def signature(self, request: SdkRequest) -> str:
         header: str = self.sign(request).header_params["Authorization"]
@@ -54,7 +54,7 @@ class _Resigner(Signer):  # type: ignore[misc] # Huawei publishes no types
 
 
 def read_authorization(header: str) -> Authorization | None:
-    """Take an Authorization header apart; None if it is none of ours."""
+    """Parse an Authorization header; None if it has another format."""
     found = _HEADER.fullmatch(header.strip())
     if found is None:
         return None
@@ -66,35 +66,35 @@ def read_authorization(header: str) -> Authorization | None:
     )
 
 
-def is_genuine(request: Request, claim: Authorization, secret_key: str) -> bool:
-    """Tell whether this secret key signed this request.
+def is_valid_signature(request: Request, claim: Authorization, secret_key: str) -> bool:
+    """Tell whether the request was signed with this secret key.
 
-    Only the headers that the claim lists are looked at, as the signing guide demands; X-Sdk-Date
-    has to be among them.
+    Only the headers that the claim lists count, as the signing guide requires, and X-Sdk-Date must
+    be among them.
     """
     names = claim.signed_headers
     if DATE_HEADER not in names or any(name not in request.headers for name in names):
         return False
     if claim.scope is None:
-        expected = _resigner(claim, secret_key).signature(_for_huawei(request, claim))
+        expected = _reference_signer(claim, secret_key).signature(_as_sdk_request(request, claim))
     else:
         expected = _scoped_signature(request, claim, secret_key)
     return hmac.compare_digest(expected, claim.signature)
 
 
 def canonical_request(request: Request, claim: Authorization) -> str:
-    """Return what should have been signed, on one line, as the gateway shows it in refusals."""
+    """Return the expected canonical request on one line, as the gateway's errors show it."""
     if any(name not in request.headers for name in claim.signed_headers):
         return ""
-    text = _resigner(claim, "unused").canonical_request(_for_huawei(request, claim))
+    text = _reference_signer(claim, "unused").canonical_request(_as_sdk_request(request, claim))
     return text.replace("\n", "|")
 
 
-def _resigner(claim: Authorization, secret_key: str) -> _Resigner:
-    return _Resigner(BasicCredentials(claim.access_key, secret_key))
+def _reference_signer(claim: Authorization, secret_key: str) -> _ReferenceSigner:
+    return _ReferenceSigner(BasicCredentials(claim.access_key, secret_key))
 
 
-def _for_huawei(request: Request, claim: Authorization) -> SdkRequest:
+def _as_sdk_request(request: Request, claim: Authorization) -> SdkRequest:
     return SdkRequest(
         method=request.method,
         schema="http",
@@ -108,7 +108,9 @@ def _for_huawei(request: Request, claim: Authorization) -> SdkRequest:
 
 def _scoped_signature(request: Request, claim: Authorization, secret_key: str) -> str:
     scope = claim.scope or ""
-    canonical = _resigner(claim, secret_key).canonical_request(_for_huawei(request, claim))
+    canonical = _reference_signer(claim, secret_key).canonical_request(
+        _as_sdk_request(request, claim)
+    )
     hashed = sha256(canonical.encode()).hexdigest()
     to_sign = "\n".join([ALGORITHM, request.headers[DATE_HEADER], scope, hashed])
     key = f"SDK{secret_key}".encode()
