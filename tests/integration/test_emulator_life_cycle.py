@@ -134,52 +134,6 @@ def test_a_cloud_may_keep_the_jobs_of_backups_to_itself(
     assert client.get("/tasks").json() == {"tasks": [], "total_count": 0}
 
 
-def test_a_deleted_backup_vanishes(cloud: Emulator, client: HttpClient) -> None:
-    """202 with an empty object, then 404 for everybody who comes later."""
-    kept, gone = (cloud.add_backup(instance_id=cloud.add_instance().id) for _ in range(2))
-    answer = client.send("DELETE", f"/backups/{gone.id}")
-    assert (answer.status_code, answer.json()) == (202, {})
-    assert listed(client)["id"] == kept.id
-    again = client.send("DELETE", f"/backups/{gone.id}")
-    assert (again.status_code, again.json()["error_code"]) == (404, "DBS.201010")
-
-
-def test_a_deletion_may_name_the_backup_as_huawei_does(cloud: Emulator, client: HttpClient) -> None:
-    """A client has to take both answers."""
-    cloud.deletion_names_backup = True
-    backup = cloud.add_backup("nightly-1", instance_id=cloud.add_instance().id)
-    answer = client.send("DELETE", f"/backups/{backup.id}")
-    assert answer.json() == {"backup_id": backup.id, "backup_name": "nightly-1"}
-
-
-def test_a_deletion_may_take_its_time(cloud: Emulator, client: HttpClient) -> None:
-    """The backup is DELETING meanwhile, keeps its name, and cannot be deleted twice."""
-    cloud.deleting_seconds = 10
-    instance = cloud.add_instance()
-    backup = cloud.add_backup("nightly-1", instance_id=instance.id)
-    client.send("DELETE", f"/backups/{backup.id}")
-    assert listed(client)["status"] == "DELETING"
-    assert client.create(instance.id, "nightly-1").json()["error_code"] == "DBS.201201"
-    again = client.send("DELETE", f"/backups/{backup.id}")
-    assert (again.status_code, again.json()["error_code"]) == (400, "DBS.201208")
-    cloud.clock.advance(10)
-    assert client.get("/backups").json()["total_count"] == 0
-
-
-def test_a_backup_in_the_making_cannot_be_deleted(cloud: Emulator, client: HttpClient) -> None:
-    """Its status forbids it."""
-    reply = client.create(cloud.add_instance().id, "nightly-1").json()
-    answer = client.send("DELETE", f"/backups/{reply['backup']['id']}")
-    assert (answer.status_code, answer.json()["error_code"]) == (400, "DBS.201208")
-
-
-def test_an_automated_backup_cannot_be_deleted(cloud: Emulator, client: HttpClient) -> None:
-    """It is the policy's."""
-    backup = cloud.add_backup(instance_id=cloud.add_instance().id, type="auto")
-    answer = client.send("DELETE", f"/backups/{backup.id}")
-    assert (answer.status_code, answer.json()["error_code"]) == (400, "DBS.201218")
-
-
 def test_a_backup_of_another_project_does_not_exist(cloud: Emulator, client: HttpClient) -> None:
     """Neither in the list nor for deletion."""
     foreign = cloud.add_instance(project_id=cloud.add_project("eu-nl"))

@@ -9,19 +9,21 @@ import requests
 from tests.local_cloud.local_cloud import USER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.local_cloud.emulator import Emulator
 
 _TIMEOUT_SECONDS: Final = 10
 
 
-def log_in(cloud: Emulator) -> str:
-    """A project-scoped token of the local cloud's user."""
-    user = {
-        "name": USER["username"],
-        "password": USER["password"],
-        "domain": {"name": USER["domain_name"]},
+def log_in(cloud: Emulator, user: Mapping[str, str] = USER) -> str:
+    """A project-scoped token of one of the local cloud's users, by default the one that creates."""
+    named = {
+        "name": user["username"],
+        "password": user["password"],
+        "domain": {"name": user["domain_name"]},
     }
-    identity = {"methods": ["password"], "password": {"user": user}}
+    identity = {"methods": ["password"], "password": {"user": named}}
     scope = {"project": {"id": cloud.project_id}}
     answer = _ask(
         "POST",

@@ -21,18 +21,29 @@ USER: Final = {
     "password": "not-a-real-password",
     "domain_name": "OTC-EU-DE-00000000001000000001",
 }
+DELETING_USER: Final = {**USER, "username": "backup-pruner", "password": "not-a-real-password-2"}
 ACCESS_KEY: Final = {"access_key": "NOTAREALACCESSKEY001", "secret_key": "not-a-real-secret-key"}
+DELETING_ACCESS_KEY: Final = {
+    "access_key": "NOTAREALACCESSKEY002",
+    "secret_key": "not-a-real-secret-key-2",
+}
 WEBHOOK_KEY: Final = "whsec_" + base64.b64encode(b"not-a-real-webhook-key-1").decode()
 
 CREDENTIALS_SECRETS: Final[dict[Credentials, str]] = {
     "password": "gaussdb-backup/password",
     "aksk": "gaussdb-backup/access-key",
 }
+RETENTION_SECRETS: Final[dict[Credentials, str]] = {
+    "password": "gaussdb-backup/retention-password",
+    "aksk": "gaussdb-backup/retention-access-key",
+}
 WEBHOOK_SECRET: Final = "gaussdb-backup/webhook"
 
 
 class LocalCloud:
-    """A cloud with one user, one access key, one instance and the secrets; a context manager.
+    """A cloud with one instance and two users, each with an access key; a context manager.
+
+    One of the users may create and list backups, the other delete and list them.
 
     Args:
         tls: the certificate of IAM and the database service; plain HTTP unless given.
@@ -74,9 +85,22 @@ class LocalCloud:
 
     def _populate(self) -> None:
         iam = self.emulator.iam
-        iam.add_user(USER["username"], USER["password"], USER["domain_name"])
-        iam.add_access_key(ACCESS_KEY["access_key"], ACCESS_KEY["secret_key"])
+        creating = iam.add_user(
+            USER["username"], USER["password"], USER["domain_name"], permission="backup"
+        )
+        deleting = iam.add_user(
+            DELETING_USER["username"],
+            DELETING_USER["password"],
+            DELETING_USER["domain_name"],
+            permission="delete",
+        )
+        iam.add_access_key(ACCESS_KEY["access_key"], ACCESS_KEY["secret_key"], user=creating)
+        iam.add_access_key(
+            DELETING_ACCESS_KEY["access_key"], DELETING_ACCESS_KEY["secret_key"], user=deleting
+        )
         self.emulator.add_instance(instance_id=INSTANCE_ID, name="orders")
         self.secrets.put(CREDENTIALS_SECRETS["password"], USER)
         self.secrets.put(CREDENTIALS_SECRETS["aksk"], ACCESS_KEY)
+        self.secrets.put(RETENTION_SECRETS["password"], DELETING_USER)
+        self.secrets.put(RETENTION_SECRETS["aksk"], DELETING_ACCESS_KEY)
         self.secrets.put(WEBHOOK_SECRET, {"keys": [WEBHOOK_KEY]})

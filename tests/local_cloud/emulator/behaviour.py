@@ -21,6 +21,11 @@ class Behaviour:
         task_lag: seconds from a backup's begin_time to the creation time of its job.
         deletion_names_backup: whether the response to a deletion names the backup, as Huawei's
             does.
+        deletion_status: the status of the response to a deletion; Huawei's is not documented.
+        gone_code: the error code for deleting a backup that does not exist; 400 `DBS.201203` and
+            400 `DBS.200751` are known, too.
+        in_use_code: the error code for deleting a backup that is being restored; no
+            documentation names it.
         time_zone: the UTC offset in GaussDB's times: "+0800", "+0000", "Z".
     """
 
@@ -32,4 +37,7 @@ class Behaviour:
     jobs_show_backups: bool = True
     task_lag: float = 0.0
     deletion_names_backup: bool = False
+    deletion_status: Literal[200, 202, 204] = 202
+    gone_code: str = "DBS.201010"
+    in_use_code: str = "DBS.201208"
     time_zone: str = "+0800"

@@ -5,7 +5,7 @@ executed late) wait in one queue. `run_due` applies them in order before each ac
 """
 
 import heapq
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from copy import copy
 from datetime import datetime, timedelta
@@ -40,7 +40,11 @@ WRONG_STATE = "DBS.201014"
 
 
 class GaussDb:
-    """The service's state; every operation takes its time as an argument."""
+    """The service's state; every operation takes its time as an argument.
+
+    Attributes:
+        restores: how many instances are being restored from each backup.
+    """
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
@@ -48,6 +52,7 @@ class GaussDb:
         self.fail_names: set[str] = set()
         self.instances: dict[str, Instance] = {}
         self.jobs: dict[str, Job] = {}
+        self.restores: Counter[str] = Counter()
         self._backups: dict[str, Backup] = {}
         self._of_instance: dict[str, dict[str, Backup]] = defaultdict(dict)
         self._names: dict[tuple[str, str], str] = {}
@@ -90,6 +95,13 @@ class GaussDb:
         self._backups.pop(backup.id, None)
         self._of_instance[backup.instance_id].pop(backup.id, None)
         self._names.pop((backup.project_id, backup.name), None)
+
+    def remove_instance(self, instance_id: str) -> None:
+        """Delete an instance and its automated backups; its manual backups stay."""
+        del self.instances[instance_id]
+        for backup in self.backups(instance_id):
+            if backup.type == "auto":
+                self.remove(backup)
 
     def create_backup(
         self, instance: Instance, name: str, description: str | None, now: datetime
@@ -154,15 +166,17 @@ class GaussDb:
             self.end_job(backup.job_id, moment, "The backup failed." if failed else None)
 
     def delete_backup(self, backup: Backup, now: datetime) -> None:
-        """Delete a manual backup that is not BUILDING.
+        """Delete a manual backup that is neither BUILDING nor being restored.
 
         Raises:
-            ErrorResponse: the backup is automated, or its status forbids deletion.
+            ErrorResponse: the backup is automated, or its status or a restore forbids deletion.
         """
         if backup.type != "manual":
             raise ErrorResponse(service_error("DBS.201218"))
         if backup.status not in {"COMPLETED", "FAILED"}:
             raise ErrorResponse(service_error("DBS.201208"))
+        if self.restores[backup.id] > 0:
+            raise ErrorResponse(service_error(self.behaviour.in_use_code))
         backup.status = "DELETING"
         gone_at = now + timedelta(seconds=self.behaviour.deleting_seconds)
         self.at(gone_at, lambda _: self.remove(backup))

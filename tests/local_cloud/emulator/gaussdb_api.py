@@ -10,6 +10,7 @@ from datetime import datetime
 from tests.local_cloud.emulator.accounts import Accounts
 from tests.local_cloud.emulator.gateway import Caller
 from tests.local_cloud.emulator.gaussdb import BACKUP_JOB, GaussDb
+from tests.local_cloud.emulator.identities import Permission
 from tests.local_cloud.emulator.json_documents import (
     accepted_backup,
     job_detail,
@@ -32,6 +33,8 @@ from tests.local_cloud.emulator.responses import ErrorResponse, Response, servic
 
 BACKUP_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{3,63}")
 DESCRIPTION = re.compile(r"[^>!<\"&'=\r\n]{0,256}")
+
+READERS: tuple[Permission, ...] = ("full", "backup", "delete", "read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class GaussDbApi:
         if tied and caller.project_id != project.id:
             raise api_error("DBS.200044")
 
-    def _require_permission(self, api_request: ApiRequest, *permissions: str) -> None:
+    def _require_permission(self, api_request: ApiRequest, *permissions: Permission) -> None:
         if api_request.caller.user.permission not in permissions:
             raise api_error("DBS.200044")
 
@@ -109,7 +112,7 @@ class GaussDbApi:
         body = api_request.request.json_object()
         instance_id, name, description = _read_create_body(body)
         instance = self.instance(api_request, instance_id)
-        self._require_permission(api_request, "full")
+        self._require_permission(api_request, "full", "backup")
         backup = self._service.create_backup(instance, name, description, api_request.now)
         document = accepted_backup(backup, self._service.behaviour.time_zone)
         return Response(202, {"backup": document, "job_id": backup.job_id})
@@ -117,7 +120,7 @@ class GaussDbApi:
     def list_backups(self, api_request: ApiRequest) -> Response:
         """List backups: GET /v3/{project_id}/backups."""
         matches = backup_filter(api_request.request)
-        self._require_permission(api_request, "full", "read")
+        self._require_permission(api_request, *READERS)
         found = [
             backup
             for backup in self._service.backups(api_request.request.parameter("instance_id"))
@@ -134,17 +137,20 @@ class GaussDbApi:
         backup_id = api_request.path[1]
         if not BACKUP_ID.fullmatch(backup_id):
             raise api_error("DBS.280124")
-        self._require_permission(api_request, "full")
+        self._require_permission(api_request, "full", "delete")
+        behaviour = self._service.behaviour
         backup = self._service.find_backup(api_request.project_id, backup_id)
         if backup is None:
-            raise api_error("DBS.201010")
+            raise api_error(behaviour.gone_code)
         self._service.delete_backup(backup, api_request.now)
-        body = {"backup_id": backup.id, "backup_name": backup.name}
-        return Response(202, body if self._service.behaviour.deletion_names_backup else {})
+        names = {"backup_id": backup.id, "backup_name": backup.name}
+        body = names if behaviour.deletion_names_backup else {}
+        status = behaviour.deletion_status
+        return Response(status, None if status == 204 else body)
 
     def show_job_detail(self, api_request: ApiRequest) -> Response:
         """Show one job: GET /v3/{project_id}/jobs?id={job_id}."""
-        self._require_permission(api_request, "full", "read")
+        self._require_permission(api_request, *READERS)
         job = self._job(api_request, api_request.request.parameter("id") or "")
         return Response(
             200, {"job": job_detail(job, self._service.behaviour.time_zone, api_request.now)}
@@ -172,7 +178,7 @@ class GaussDbApi:
     def list_tasks(self, api_request: ApiRequest) -> Response:
         """List the task centre: GET /v3/{project_id}/tasks."""
         matches = job_filter(api_request.request, api_request.now)
-        self._require_permission(api_request, "full", "read")
+        self._require_permission(api_request, *READERS)
         jobs = self._service.jobs.values()
         found = [job for job in jobs if self._is_visible(api_request, job) and matches(job)]
         found.sort(key=lambda job: job.created, reverse=True)
@@ -191,7 +197,7 @@ class GaussDbApi:
     def list_instances(self, api_request: ApiRequest) -> Response:
         """List instances: GET /v3/{project_id}/instances."""
         matches = instance_filter(api_request.request)
-        self._require_permission(api_request, "full", "read")
+        self._require_permission(api_request, *READERS)
         found = [
             instance
             for instance in self._service.instances.values()

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-Permission = Literal["full", "read", "none"]
+# "backup" creates and lists, "delete" deletes and lists: the two users that the function needs
+Permission = Literal["full", "backup", "delete", "read", "none"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,9 +86,9 @@ class Inventory(Behaviour):
             return instance
 
     def remove_instance(self, instance_id: str) -> None:
-        """Delete an instance but keep its backups."""
+        """Delete an instance and its automated backups; its manual backups stay."""
         with self._lock:
-            del self._gaussdb.instances[instance_id]
+            self._gaussdb.remove_instance(instance_id)
 
     def fail_backup(self, name: str | None = None) -> None:
         """Let the backup of this name, or else the next new backup, end as FAILED."""

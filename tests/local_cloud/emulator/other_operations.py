@@ -84,18 +84,20 @@ class OtherOperations:
             api_request.now,
             status="BUILD",
         )
-        job_id = self._build(instance, api_request.now)
+        job_id = self._build(instance, backup_id, api_request.now)
         shown = {"id": instance.id, "name": instance.name, "status": "BUILD"}
         return Response(202, {"instance": shown, "job_id": job_id})
 
-    def _build(self, instance: Instance, now: datetime) -> str:
+    def _build(self, instance: Instance, backup_id: str, now: datetime) -> str:
         service = self._service
+        service.restores[backup_id] += 1
         service.instances[instance.id] = instance
         ends_at = now + timedelta(seconds=service.behaviour.backup_seconds)
         job = service.start_job(RESTORE_JOB, instance, now, ends_at)
 
         def finish(moment: datetime) -> None:
             instance.status = "ACTIVE"
+            service.restores[backup_id] -= 1
             service.end_job(job.id, moment, None)
 
         service.at(ends_at, finish)
