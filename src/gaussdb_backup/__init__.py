@@ -26,8 +26,10 @@ enforces this order with import-linter's layers (``pyproject.toml``).
         retention        which backups the policy keeps, and which go
     telemetry            log lines and metrics
     gaussdb/             the service
-        pagination       whole lists, page by page
+        tasks            the task that made a backup
+        pagination       whole lists of backups and instances
         api              the API's calls: create and get, authorized and counted
+        pages            the pages of a list become its entries
         models           the JSON objects that the API sends
     credentials/         how the function proves who it is
         auth             cached credentials as a requests auth, renewed once when refused

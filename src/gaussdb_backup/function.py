@@ -176,7 +176,11 @@ class BackupFunction:
 
 
 def _effort(gaussdb: GaussDB) -> LogFields:
-    return {"attempts": gaussdb.creates, "api_ms": round(sum(gaussdb.calls), 1)}
+    return {
+        "attempts": gaussdb.creates,
+        "api_ms": round(sum(gaussdb.calls), 1),
+        **gaussdb.log_fields,
+    }
 
 
 def _backup_name(fields: LogFields) -> str | None:

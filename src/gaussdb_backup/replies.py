@@ -1,17 +1,20 @@
-"""The shapes of what callers get back, as plain JSON objects."""
+"""The JSON objects that callers get back.
+
+What the service did not give, or not in a readable form, is null.
+"""
 
 from typing import Literal, TypedDict
 
 
 class BackupReply(TypedDict):
-    """A backup as the service names its parts when it accepts one."""
+    """A backup, with the fields that the service returns when it accepts one."""
 
-    id: str
+    id: str | None
     name: str
     description: str | None
-    begin_time: str
+    begin_time: str | None
     status: str
-    type: str
+    type: str | None
     instance_id: str
 
 
@@ -42,7 +45,7 @@ class InstanceReply(TypedDict):
     """An instance as ``check`` shows it."""
 
     id: str
-    name: str
+    name: str | None
     status: str
 
 
@@ -54,7 +57,7 @@ class CheckReply(TypedDict):
 
 
 class VerifyReply(TypedDict):
-    """The reply to ``verify``: the newest completed backup, and what manual backups add up to."""
+    """The reply to ``verify``: the newest completed backup, and the sum of all manual ones."""
 
     outcome: Literal["fresh"]
     backup: ListedBackupReply

@@ -6,7 +6,7 @@ One request for a create, three for a redelivery, one more for each further hund
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pytest
 
@@ -44,6 +44,11 @@ def fill(harness: Harness, *, older: int = 0, newer: int = 0) -> None:
     for number in range(newer):
         age = timedelta(milliseconds=1 + number)
         harness.emulator.add_backup(instance_id=INSTANCE_ID, age=age)
+
+
+def grow(harness: Harness) -> None:
+    """One more backup, old enough to be listed at once."""
+    harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(seconds=1))
 
 
 def invoke_and_wait(harness: Harness) -> Invocation:
@@ -137,16 +142,32 @@ def test_a_lost_answer_is_found_on_the_last_page(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("page", [1, 2])
-def test_a_list_that_grows_meanwhile_is_read_from_the_start(harness: Harness, page: int) -> None:
-    """What was on the next page may have slipped over the edge to one that was read."""
+def test_a_list_that_grows_meanwhile_shows_the_own_backup(harness: Harness, page: int) -> None:
+    """What is on a page is there, though the pages do not agree on how many there are."""
     harness.emulator.list_order = "newest"
     made = invoke_and_wait(harness)
     fill(harness, older=120, newer=120)
-    during_page(harness, page, lambda: fill(harness, newer=1))
+    during_page(harness, page, lambda: grow(harness))
     invocation = harness.invoke(EVENT)
-    until_then = [0, 100, 200][: page + 1]
-    assert offsets(invocation) == [*until_then, 0, 100, 200]
+    assert offsets(invocation) == [0, 100, 200][: max(page + 1, 2)]
     assert invocation.reply["backup"]["id"] == made.reply["backup"]["id"]
+
+
+@pytest.mark.parametrize("page", [1, 2])
+def test_a_list_that_grows_meanwhile_shows_no_absence(harness: Harness, page: int) -> None:
+    """It is read from its start again before the same name is asked for again."""
+    harness.emulator.list_order = "newest"
+    fill(harness, older=240)
+    harness.emulator.faults.script(
+        [
+            Fault(operation=CREATE, kind="reset"),
+            Fault(operation=LIST, kind="pass", skip=page, action=lambda: grow(harness)),
+        ]
+    )
+    invocation = harness.invoke(EVENT)
+    assert offsets(invocation) == [0, 100, 200, 0, 100, 200]
+    assert invocation.operations[-1] == "create"
+    assert invocation.reply["outcome"] == "created"
 
 
 def test_a_list_that_shrinks_meanwhile_is_read_from_the_start(harness: Harness) -> None:
@@ -173,16 +194,100 @@ def test_a_list_that_is_empty_all_of_a_sudden_is_read_again(harness: Harness) ->
     assert invocation.reply["backup"]["id"] == made.reply["backup"]["id"]
 
 
-def test_a_list_that_changes_all_the_time_gives_no_wrong_answer(harness: Harness) -> None:
-    """It can never be read whole: the outcome stays open, and is found once the list is quiet."""
+def test_a_list_that_changes_all_the_time_is_no_proof_of_absence(harness: Harness) -> None:
+    """It can never be read whole: the outcome stays open, and nothing is asked for again."""
     fill(harness, older=120)
-    made = invoke_and_wait(harness)
-    during_page(harness, 0, lambda: fill(harness, newer=1), times=FOR_EVER)
+    harness.emulator.faults.script(
+        [
+            Fault(operation=CREATE, kind="reset"),
+            Fault(operation=LIST, kind="pass", action=lambda: grow(harness), times=FOR_EVER),
+        ]
+    )
     invocation = harness.invoke(EVENT, seconds=10)
     assert invocation.error_name == "OutcomeUnknown"
     assert invocation.operations.count("create") == 1
     harness.emulator.faults.clear()
-    assert harness.invoke(EVENT).reply["backup"]["id"] == made.reply["backup"]["id"]
+    assert harness.invoke(EVENT).reply["outcome"] == "created"
+
+
+@pytest.mark.parametrize("total", [0, 1, 120, 122, 167, None, "many", -1])
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+def test_the_own_backup_is_found_whatever_the_total_says(
+    harness: Harness, order: Order, total: object
+) -> None:
+    """Services have counted more than the filter shows, or the page: one reading is enough."""
+    harness.emulator.list_order = order
+    fill(harness, older=120)
+    made = invoke_and_wait(harness)
+    harness.emulator.alter_total = lambda _: total
+    invocation = harness.invoke(EVENT)
+    assert offsets(invocation) in ([0], [0, 100])
+    assert invocation.reply["outcome"] == "existing"
+    assert invocation.reply["backup"]["id"] == made.reply["backup"]["id"]
+
+
+def test_the_own_backup_is_found_though_the_total_counts_others(harness: Harness) -> None:
+    """The only page of a list that claims to have more shows it: it is not asked for the rest."""
+    made = harness.invoke(EVENT)
+    harness.emulator.alter_total = lambda total: total + 2
+    invocation = harness.invoke(EVENT)
+    assert invocation.operations == ["create", "list", "tasks"]
+    assert invocation.reply["outcome"] == "existing"
+    assert invocation.reply["job_id"] == made.reply["job_id"]
+
+
+ODD_ENTRIES: Final[tuple[Any, ...]] = (
+    None,
+    "a backup",
+    17,
+    [],
+    {},
+    {"name": "x", "instance_id": INSTANCE_ID, "status": None},
+    {"name": 5, "instance_id": INSTANCE_ID, "status": "COMPLETED"},
+    {"name": "x", "instance_id": ["a"], "status": "COMPLETED"},
+)
+
+
+@pytest.mark.parametrize("odd", ODD_ENTRIES, ids=repr)
+def test_an_entry_that_cannot_be_read_hides_no_other(harness: Harness, odd: object) -> None:
+    """It is skipped, and counted in the log."""
+    made = harness.invoke(EVENT)
+    harness.emulator.odd_entries = (odd, odd)
+    invocation = harness.invoke(EVENT)
+    assert invocation.reply["outcome"] == "existing"
+    assert invocation.reply["backup"]["id"] == made.reply["backup"]["id"]
+    assert invocation.record["unreadable_entries"] == 2
+
+
+def test_an_entry_that_cannot_be_read_is_no_absence_and_no_presence(harness: Harness) -> None:
+    """A lost request is asked for again as if the entry were not there."""
+    harness.emulator.odd_entries = ODD_ENTRIES
+    harness.emulator.faults.script([Fault(operation=CREATE, kind="reset")])
+    invocation = harness.invoke(EVENT)
+    assert invocation.operations == ["create", "list", "create"]
+    assert invocation.record["unreadable_entries"] == len(ODD_ENTRIES)
+
+
+@pytest.mark.parametrize("field", ["id", "description", "begin_time", "type", "size", "end_time"])
+@pytest.mark.parametrize("value", [None, [], {"a": 1}, "missing"])
+def test_a_field_that_cannot_be_read_does_not_hide_its_backup(
+    harness: Harness, field: str, value: object
+) -> None:
+    """Name, instance and status are enough to know this event's own."""
+    made = harness.invoke(EVENT)
+
+    def alter(entry: dict[str, object]) -> object:
+        others = {name: part for name, part in entry.items() if name != field}
+        return others if value == "missing" else {**others, field: value}
+
+    harness.emulator.alter_entry = alter
+    invocation = harness.invoke(EVENT)
+    assert invocation.reply["outcome"] == "existing"
+    assert invocation.reply["backup"] == {
+        **made.reply["backup"],
+        "status": "COMPLETED",
+        **({field: None} if field in made.reply["backup"] else {}),
+    }
 
 
 @pytest.mark.parametrize(

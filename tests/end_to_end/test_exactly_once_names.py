@@ -138,11 +138,17 @@ def test_the_whole_project_is_looked_through_after_a_duplicate_alone(
     assert invocation.record["error_code"] == code
 
 
-def test_a_derived_name_is_not_looked_for_in_the_whole_project(harness: Harness) -> None:
-    """Nobody else can have it."""
-    answer_create(harness, "DBS.201201")
+def test_a_derived_name_that_another_instance_holds_is_taken(harness: Harness) -> None:
+    """Names are unique in the project: the answer comes soon, and no repetition changes it."""
+    name = harness.invoke(EVENT).reply["backup"]["name"]
+    harness.time.advance(60)
+    harness.delete(harness.backup())
+    harness.emulator.add_instance(OTHER)
+    harness.emulator.add_backup(name, instance_id=OTHER)
     invocation = harness.invoke(EVENT)
-    assert all("instance_id" in call.query for call in invocation.calls if call.operation == LIST)
+    assert invocation.error_name == "NameTaken"
+    assert invocation.operations == ["create", "list", "list"]
+    assert invocation.record["error_code"] == "DBS.201201"
 
 
 def test_a_taken_name_is_taken_however_busy_the_instance_is(harness: Harness) -> None:
@@ -219,6 +225,8 @@ def test_each_night_of_a_schedule_has_its_backup(harness: Harness) -> None:
     harness.emulator.backup_seconds = 0
     names = set()
     for night in ("2026-11-23", "2026-11-24", "2026-11-24", "2026-11-25"):
-        event = {**sample("scheduled-event"), "time": f"{night}T21:30:00Z"}
+        time = f"{night}T21:30:00Z"
+        harness.time.set(datetime.fromisoformat(time))
+        event = {**sample("scheduled-event"), "time": time}
         names.add(harness.invoke(event).reply["backup"]["name"])
     assert len(names) == len(harness.emulator.backups) == 3

@@ -87,15 +87,11 @@ TAKES_ABSENCE_FOR_PROOF: Final = Mutant(
 READS_THE_FIRST_PAGE: Final = Mutant(
     f"{LISTS}::test_a_lost_answer_is_found_on_the_last_page",
     (
+        Change("gaussdb/pages", "is_over=is_last or is_stuck or is_enough,", "is_over=True,"),
         Change(
-            "gaussdb/pagination",
-            "while total is None or len(entries) < total:",
-            "while total is None:",
-        ),
-        Change(
-            "gaussdb/pagination",
-            "return entries if len(set(entries)) >= total else None",
-            "return entries",
+            "gaussdb/pages",
+            "is_whole=reading.is_over and reading.agrees and is_counted,",
+            "is_whole=True,",
         ),
     ),
 )
@@ -103,11 +99,14 @@ TAKES_THE_NEWEST_JOB: Final = Mutant(
     f"{CONFLICTS}::test_the_job_is_the_nearest_one_of_this_instance",
     (
         Change(
-            "gaussdb/pagination",
-            "    if not distances:\n",
-            "    if tasks:\n"
-            "        return Job(max(tasks, key=lambda task: task.created_at).job_id)\n"
-            "    if not distances:\n",
+            "gaussdb/tasks",
+            "keep=lambda task: _may_have_made(task, backup.instance_id, began),",
+            "keep=lambda task: True,",
+        ),
+        Change(
+            "gaussdb/tasks",
+            "if distance == min(distances.values())]",
+            "if task.created_at == max(one.created_at for one in distances)]",
         ),
     ),
 )
@@ -136,8 +135,8 @@ TAKES_LOST_FOR_NOT_SENT: Final = Mutant(
     (
         Change(
             "gaussdb/api",
-            'return OutcomeUnknown(f"the answer was lost: {failure}")',
-            'return ServiceUnavailable(f"the answer was lost: {failure}")',
+            'return OutcomeUnknown(f"the response was lost: {failure}")',
+            'return ServiceUnavailable(f"the response was lost: {failure}")',
         ),
     ),
 )
@@ -153,19 +152,33 @@ BY_CHAOS: Final[dict[str, Mutant]] = {
     "takes lost for not sent": TAKES_LOST_FOR_NOT_SENT,
 }
 BY_STORIES: Final[dict[str, Mutant]] = BY_CHAOS | {
+    "lets an odd entry hide the others": Mutant(
+        f"{LISTS}::test_an_entry_that_cannot_be_read_hides_no_other",
+        (Change("gaussdb/pages", "            continue\n", "            break\n"),),
+    ),
+    "believes the total rather than the pages": Mutant(
+        f"{LISTS}::test_the_own_backup_is_found_whatever_the_total_says",
+        (Change("gaussdb/pages", "is_last or is_stuck or is_enough", "listed >= (total or 0)"),),
+    ),
     "takes an unreadable list for an empty one": Mutant(
         f"{UNKNOWN}::test_nothing_is_asked_again_before_a_list_was_read",
         (
             Change(
                 "actions/lookup",
-                "return LookupResult(LookupStatus.INCONCLUSIVE)",
+                "return LookupResult(LookupStatus.INCONCLUSIVE, error=listing.error)",
                 "return LookupResult(LookupStatus.NOT_FOUND)",
             ),
         ),
     ),
     "lets a failed look-up replace the answer": Mutant(
         f"{UNKNOWN}::test_a_list_that_stays_unreadable_ends_with_what_the_create_request_said",
-        (Change("actions/lookup", "return LookupResult(LookupStatus.INCONCLUSIVE)", "raise"),),
+        (
+            Change(
+                "actions/lookup",
+                "return LookupResult(LookupStatus.INCONCLUSIVE, error=listing.error)",
+                "listing.whole()",
+            ),
+        ),
     ),
     "forgets what was left open": Mutant(
         f"{UNKNOWN}::test_what_was_left_open_stays_open_when_a_later_request_is_refused",
@@ -222,12 +235,18 @@ BY_STORIES: Final[dict[str, Mutant]] = BY_CHAOS | {
         ),
     ),
     "does not start over when the list changes": Mutant(
-        f"{LISTS}::test_a_list_that_grows_meanwhile_is_read_from_the_start",
+        f"{LISTS}::test_a_list_that_grows_meanwhile_shows_no_absence",
         (
             Change(
-                "gaussdb/pagination",
-                "if total not in {None, page.total_count} or",
-                "if",
+                "gaussdb/pages",
+                "agrees = reading.agrees and total is not None and total == page.total_count"
+                " and listed <= total",
+                "agrees = True",
+            ),
+            Change(
+                "gaussdb/pages",
+                "is_counted = reading.listed == distinct == reading.total",
+                "is_counted = True",
             ),
         ),
     ),
@@ -261,15 +280,15 @@ BY_STORIES: Final[dict[str, Mutant]] = BY_CHAOS | {
     ),
     "loses a success for want of a job": Mutant(
         f"{CONFLICTS}::test_a_task_list_that_cannot_be_read_is_no_failure",
-        (Change("gaussdb/pagination", 'return Job(None, "failed")', "raise"),),
+        (Change("gaussdb/tasks", 'return Job(lookup="failed")', "listing.whole()"),),
     ),
     "guesses between two jobs": Mutant(
         f"{CONFLICTS}::test_two_jobs_equally_near_are_ambiguous",
         (
             Change(
-                "gaussdb/pagination",
-                'return Job(nearest[0]) if len(nearest) == 1 else Job(None, "ambiguous")',
-                "return Job(nearest[0])",
+                "gaussdb/tasks",
+                "if len({task.job_id for task in nearest}) > 1:",
+                "if not nearest:",
             ),
         ),
     ),
@@ -277,7 +296,7 @@ BY_STORIES: Final[dict[str, Mutant]] = BY_CHAOS | {
         f"{CONFLICTS}::test_a_job_counts_within_five_minutes",
         (
             Change(
-                "gaussdb/pagination",
+                "gaussdb/tasks",
                 "JOB_WINDOW: Final = timedelta(minutes=5)",
                 "JOB_WINDOW: Final = timedelta(minutes=9)",
             ),
@@ -285,15 +304,21 @@ BY_STORIES: Final[dict[str, Mutant]] = BY_CHAOS | {
     ),
     "takes every explicit name for its own": Mutant(
         f"{NAMES}::test_an_explicit_name_with_another_description_is_taken",
-        (Change("actions/lookup", "if not request.explicit:", "if request.name:"),),
+        (
+            Change(
+                "actions/lookup",
+                "is_described = same_description or not request.explicit",
+                "is_described = True",
+            ),
+        ),
     ),
     "takes another instance's name for its own": Mutant(
         f"{NAMES}::test_a_name_of_another_instance_is_looked_for_in_the_whole_project",
         (
             Change(
                 "actions/lookup",
-                "if backup.instance_id != request.instance_id:",
-                "if not backup.instance_id:",
+                "return backup.instance_id == request.instance_id and is_described",
+                "return is_described",
             ),
         ),
     ),

@@ -231,8 +231,8 @@ def test_an_id_costs_one_page(harness: Harness) -> None:
     assert invocation.calls[0].query["backup_id"] == made[-1].id
 
 
-def test_a_list_that_changes_between_its_pages_is_read_again(harness: Harness) -> None:
-    """A backup that slides from one page to the next must not be overlooked."""
+def test_a_list_that_changes_between_its_pages_shows_no_absence(harness: Harness) -> None:
+    """It is read again before a backup is said not to be there; what it shows is there."""
     harness.emulator.list_order = "newest"
     made = [
         harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=hour))
@@ -242,11 +242,11 @@ def test_a_list_that_changes_between_its_pages_is_read_again(harness: Harness) -
     def grow() -> None:
         harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(seconds=1))
 
-    grows = Fault(operation=LIST, kind="pass", skip=1, action=grow)
-    harness.emulator.faults.add(grows)
-    invocation = harness.invoke(status(name=made[-1].name))
-    assert invocation.reply["backup"]["id"] == made[-1].id
-    assert invocation.operations.count("list") == 4
+    for name, error, pages in ((made[-1].name, None, 2), ("never-made", "BackupNotFound", 4)):
+        harness.emulator.faults.add(Fault(operation=LIST, kind="pass", skip=1, action=grow))
+        invocation = harness.invoke(status(name=name))
+        assert invocation.error_name == error
+        assert invocation.operations.count("list") == pages
 
 
 # ------------------------------------------------------------------ check
@@ -275,7 +275,8 @@ def test_a_check_tells_whether_a_backup_could_begin(
         "outcome": outcome,
         "instance": {"id": checked.id, "name": "billing", "status": state},
     }
-    assert invocation.operations == ["ListInstances"]
+    assert invocation.operations == ["ListInstances", "list"]
+    assert invocation.calls[-1].query["limit"] == "1"
     assert harness.emulator.backups == []
 
 
@@ -418,6 +419,115 @@ def test_the_age_is_a_metric_of_each_instance(harness: Harness) -> None:
         [directive] = blob["_aws"]["CloudWatchMetrics"]
         assert directive["Namespace"] == "GaussDBBackup"
         assert [sorted(names) for names in directive["Dimensions"]] == [["instance_id", "service"]]
+
+
+def in_another_form(field: str, value: object) -> Callable[[dict[str, object]], object]:
+    """Lists the backups with one field in another form."""
+    return lambda entry: {**entry, field: value}
+
+
+@pytest.mark.parametrize("time", ["2026-11-28 08:01:10", "2026-11-28T08:01:10", "soon", "", None])
+def test_a_time_that_cannot_be_read_is_no_age(harness: Harness, time: str | None) -> None:
+    """Without its zone a time may be any of 26 hours: the backup is not called stale for that."""
+    harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=1))
+    harness.emulator.alter_entry = in_another_form("begin_time", time)
+    invocation = harness.invoke(VERIFY)
+    assert invocation.error_name == "ServiceUnavailable"
+    assert "no zone" in str(invocation.error)
+    assert invocation.record["unreadable_entries"] == 1
+    assert counted(invocation) == {"ApiLatency"}
+
+
+def test_a_time_that_ends_in_utc_has_a_zone(harness: Harness) -> None:
+    """The service writes its instances' times so."""
+    began = harness.emulator.clock.now() - timedelta(hours=5)
+    harness.emulator.add_backup(instance_id=INSTANCE_ID)
+    harness.emulator.alter_entry = in_another_form("begin_time", f"{began:%Y-%m-%d %H:%M:%S} UTC")
+    assert harness.invoke(VERIFY).reply["age_hours"] == pytest.approx(5, abs=0.01)
+
+
+ODD_ENTRIES: Final[Mapping[str, object]] = {
+    "no object": "x1br14",
+    "without a name": {"instance_id": INSTANCE_ID, "status": "COMPLETED", "size": 1.0},
+    "without an instance": {"name": "x", "status": "COMPLETED", "size": 1.0},
+    "without a status": {"name": "x", "instance_id": INSTANCE_ID, "size": 1.0},
+    "without a time": {
+        "id": "x1br14",
+        "name": "GaussDB-orders-1",
+        "begin_time": None,
+        "status": "BUILDING",
+        "size": 0.0,
+        "type": "auto",
+        "instance_id": INSTANCE_ID,
+    },
+}
+
+
+@pytest.mark.parametrize("odd", ODD_ENTRIES)
+@pytest.mark.parametrize("action", ["status", "verify"])
+def test_an_odd_entry_hides_no_backup(harness: Harness, action: str, odd: str) -> None:
+    """The reply is the same as without it; the log counts it."""
+    payloads, _ = well(harness)
+    expected = harness.invoke(payloads[action]).reply
+    harness.emulator.odd_entries = (ODD_ENTRIES[odd],)
+    invocation = harness.invoke(payloads[action])
+    assert _steady(invocation.reply) == _steady(expected)
+    assert invocation.record["unreadable_entries"] == 1
+
+
+def test_a_stale_backup_beside_odd_entries_is_stale(harness: Harness) -> None:
+    """An entry that holds no completed backup says nothing of one."""
+    harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=30))
+    harness.emulator.odd_entries = tuple(ODD_ENTRIES.values())
+    invocation = harness.invoke(VERIFY)
+    assert invocation.error_name == "BackupStale"
+    assert invocation.record["unreadable_entries"] == len(ODD_ENTRIES)
+
+
+def test_another_instances_backup_is_not_fresh_for_this_one(harness: Harness) -> None:
+    """Nor does a service that ignores the filter add others' to the number of manual ones."""
+    harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=30))
+    other = {
+        "id": "y1br14",
+        "name": "other-1",
+        "begin_time": f"{harness.emulator.clock.now():%Y-%m-%dT%H:%M:%SZ}",
+        "status": "COMPLETED",
+        "size": 2048.0,
+        "type": "manual",
+        "instance_id": "0" * 32 + "in14",
+    }
+    harness.emulator.odd_entries = (other,)
+    assert harness.invoke(VERIFY).error_name == "BackupStale"
+    reply = harness.invoke({**VERIFY, "max_age_hours": 100}).reply
+    assert (reply["manual_backups"], reply["manual_mb"]) == (1, 2048.0)
+
+
+@pytest.mark.parametrize("wrong_by", [-1, 1, 100])
+def test_a_total_that_is_wrong_hides_no_backup(harness: Harness, wrong_by: int) -> None:
+    """What is listed is there; only what is not there needs a list whose pages agree."""
+    payloads, _ = well(harness)
+    harness.emulator.alter_total = lambda total: total + wrong_by
+    assert harness.invoke(payloads["status"]).reply["outcome"] == "completed"
+    assert harness.invoke(payloads["verify"]).reply["outcome"] == "fresh"
+    for payload in (status(name="never-made"), {**VERIFY, "max_age_hours": 0.5}):
+        assert harness.invoke(payload).error_name == "ServiceUnavailable"
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"error_code": "DBS.200044"}, "PermissionDenied"),
+        ({"status": 404, "error_code": "APIGW.0101"}, "RequestRejected"),
+        ({"kind": "html", "status": 200}, "ServiceUnavailable"),
+    ],
+    ids=["no right", "no such path", "no list"],
+)
+def test_a_check_finds_a_list_that_cannot_be_read(
+    harness: Harness, fault: dict[str, Any], error: str
+) -> None:
+    """Without the list a lost response cannot be looked up: better to know before the night."""
+    harness.emulator.faults.add(Fault(operation=LIST, **fault))
+    assert harness.invoke(CHECK).error_name == error
 
 
 # ------------------------------------------------------------------ every door

@@ -24,7 +24,7 @@ PERIODS: Final[dict[str, str]] = {
 def began(backup: Backup) -> datetime | None:
     """When a backup began, in UTC."""
     try:
-        return datetime.strptime(backup.begin_time, "%Y-%m-%dT%H:%M:%S%z").astimezone(UTC)
+        return datetime.strptime(backup.begin_time or "", "%Y-%m-%dT%H:%M:%S%z").astimezone(UTC)
     except ValueError:
         return None
 

@@ -255,7 +255,7 @@ def test_the_newest_of_each_period_stays() -> None:
         for number in range(2 * 800)
     ]
     kept = {
-        decision.backup.begin_time[:13]
+        str(decision.backup.begin_time)[:13]
         for decision in plan_retention(
             listed, policy(daily=5, weekly=3, monthly=4, yearly=9), INSTANCE_ID, NOW
         ).decisions

@@ -60,9 +60,10 @@ def create_backup(request: CreateRequest, gaussdb: GaussDB) -> CreateResult:
                 deadline.clock.sleep(seconds)
                 state = state._replace(waits=state.waits + 1, waited=True)
             case Succeed(outcome, backup, None):
-                from gaussdb_backup.gaussdb.pagination import find_job
+                from gaussdb_backup.gaussdb.tasks import find_job
 
-                return CreateResult(outcome, backup, *find_job(gaussdb, backup))
+                job = find_job(gaussdb, backup)
+                return CreateResult(outcome, backup, job.id, job.lookup)
             case Succeed(outcome, backup, job_id):
                 return CreateResult(outcome, backup, job_id)
             case Fail(error):

@@ -47,11 +47,13 @@ class LookupResult(NamedTuple):
         status: what it shows of the name.
         backup: this event's backup, where it is there.
         earlier: it began before this delivery, by more than clocks may differ.
+        error: why the list could not be read.
     """
 
     status: LookupStatus
     backup: Backup | None = None
     earlier: bool = False
+    error: BackupError | None = None
 
 
 class CreateState(NamedTuple):

@@ -1,9 +1,10 @@
-"""Status, check and verify: what only reads. The list of backups is the truth.
+"""The read-only actions: status, check and verify. The list of backups is the truth.
 
-The job API is documented in contradictory ways for manual backups, so no answer depends on it.
+The job API is documented in contradictory ways for manual backups, so no outcome depends on it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
 from gaussdb_backup.errors import (
@@ -13,8 +14,14 @@ from gaussdb_backup.errors import (
     ServiceUnavailable,
 )
 from gaussdb_backup.gaussdb.api import GaussDB
-from gaussdb_backup.gaussdb.models import Backup
-from gaussdb_backup.gaussdb.pagination import Instance, Job, find_instance, find_job, list_backups
+from gaussdb_backup.gaussdb.models import Backup, Job
+from gaussdb_backup.gaussdb.pagination import (
+    Instance,
+    check_list_access,
+    find_instance,
+    list_backups,
+)
+from gaussdb_backup.gaussdb.tasks import find_job
 from gaussdb_backup.payload_models import CheckRequest, StatusRequest, VerifyRequest
 
 StatusOutcome = Literal["building", "completed", "failed"]
@@ -51,33 +58,39 @@ class StatusResult(NamedTuple):
 
 
 class BackupAge(NamedTuple):
-    """The newest completed backup, and what the manual ones add up to.
+    """The newest completed backup, and the number and size of all manual ones.
 
     Args:
         backup: the newest completed backup of any type, if there is one.
         hours: its age.
+        undated: how many completed backups have no readable time, so that they may be newer.
         manual_backups: how many manual backups are listed.
-        manual_mb: their size together, in MB.
+        manual_mb: their total size in MB.
     """
 
     backup: Backup | None
     hours: float | None
+    undated: int
     manual_backups: int
     manual_mb: float
 
 
 def read_status(request: StatusRequest, gaussdb: GaussDB) -> StatusResult:
-    """How far one backup has come.
+    """Reads how far one backup has come.
 
     Raises:
         BackupNotFound: the list does not show it, or shows it being deleted.
         BackupError: the list cannot be read.
     """
-    query = {"instance_id": request.instance_id}
-    if request.backup_id is not None:
-        query["backup_id"] = request.backup_id
-    found = [backup for backup in list_backups(gaussdb, **query) if _is_meant(request, backup)]
+    listing = list_backups(
+        gaussdb,
+        instance_id=request.instance_id,
+        is_enough=lambda backups: any(_is_meant(request, backup) for backup in backups),
+        **({"backup_id": request.backup_id} if request.backup_id else {}),
+    )
+    found = [backup for backup in listing.entries if _is_meant(request, backup)]
     if not found:
+        listing.whole()  # raises where the list may have more entries than were read
         raise BackupNotFound("the service lists no such backup of this instance")
     backup = max(found, key=lambda one: (one.status in OUTCOME_BY_STATUS, _began(one)))
     if backup.status == "DELETING":
@@ -88,44 +101,78 @@ def read_status(request: StatusRequest, gaussdb: GaussDB) -> StatusResult:
 
 
 def check_instance(request: CheckRequest, gaussdb: GaussDB) -> tuple[Readiness, Instance]:
-    """Whether an instance could take a backup now.
+    """Reads whether an instance could take a backup now, and whether backups can be listed.
 
     Raises:
         InstanceNotFound: the service does not list it.
-        BackupError: the list of instances cannot be read.
+        BackupError: one of the two lists cannot be read. Without the right to list backups a
+            lost response cannot be looked up, and a check shows that before the night.
     """
-    found = find_instance(gaussdb, request.instance_id)
-    if found is None:
+    instance = find_instance(gaussdb, request.instance_id)
+    if instance is None:
         raise InstanceNotFound("the service lists no such instance")
-    return readiness(found.status), found
+    check_list_access(gaussdb, request.instance_id)
+    return readiness(instance.status), instance
 
 
 def readiness(status: str) -> Readiness:
-    """What an instance's state means for a backup; an unknown one is no good sign."""
+    """Says what an instance's state means for a backup; an unknown state is not ready."""
     if status == "ACTIVE":
         return "ready"
     return "busy" if status in BUSY_STATUSES else "not_ready"
 
 
 def newest_backup_age(request: VerifyRequest, gaussdb: GaussDB) -> BackupAge:
-    """The age of the newest completed backup that holds something.
+    """Reads the age of the newest completed backup.
 
     Raises:
-        BackupError: the list cannot be read.
+        ServiceUnavailable: the list, or a time in it, cannot be read, so that there may be a newer
+            backup than those that can be read.
+        BackupError: the list is refused.
     """
-    listed = list_backups(gaussdb, instance_id=request.instance_id)
-    manual = [backup for backup in listed if backup.type == "manual"]
-    whole = [
-        backup
-        for backup in listed
-        if backup.status == "COMPLETED" and (backup.size or 0) > 0 and backup.began_at() is not None
-    ]
-    newest = max(whole, key=_began, default=None)
+    now = gaussdb.deadline.clock.utc()
+
+    def is_fresh(age: BackupAge) -> bool:
+        return age.hours is not None and age.hours <= request.max_age_hours
+
+    listing = list_backups(
+        gaussdb,
+        instance_id=request.instance_id,
+        is_enough=lambda backups: is_fresh(measure_age(backups, now)),
+    )
+    age = measure_age(listing.entries, now)
+    if not is_fresh(age):
+        listing.whole()  # raises where the list may have more entries than were read
+        if age.undated:
+            raise ServiceUnavailable(
+                f"begin_time of {age.undated} completed backups cannot be read, because it has"
+                " no zone or is no time: their age is not known"
+            )
+    return age
+
+
+def measure_age(backups: Iterable[Backup], now: datetime) -> BackupAge:
+    """Measures the age of the newest completed backup that holds something; pure.
+
+    Args:
+        backups: the backups of one instance.
+        now: the time, in UTC.
+    """
+    backups = list(backups)
+    manual = [backup for backup in backups if backup.type == "manual"]
+    completed = [one for one in backups if one.status == "COMPLETED" and (one.size or 0) > 0]
+    dated = [backup for backup in completed if backup.began_at() is not None]
+    newest = max(dated, key=_began, default=None)
     hours = None
     if newest is not None:
-        seconds = gaussdb.deadline.clock.now() - _began(newest)
-        hours = max(0.0, seconds / SECONDS_PER_HOUR)
-    return BackupAge(newest, hours, len(manual), sum(backup.size or 0.0 for backup in manual))
+        hours = max(0.0, (now.timestamp() - _began(newest)) / SECONDS_PER_HOUR)
+    return BackupAge(
+        backup=newest,
+        hours=hours,
+        undated=len(completed) - len(dated),
+        manual_backups=len(manual),
+        manual_mb=sum(backup.size or 0.0 for backup in manual),
+    )
 
 
 def stale_error(age: BackupAge) -> BackupStale:

@@ -172,7 +172,7 @@ def _own_reason(  # noqa: PLR0911 - a row per case, as a table
     if scheduled is None:
         return Reason.NOT_DERIVED
     began = backup.began_at()
-    if began is None or began > now:
+    if began is None or began > now or not backup.id:
         return Reason.UNREADABLE
     if not EARLIEST_BEGIN <= began - scheduled <= LATEST_BEGIN:
         return Reason.TIME_NOT_OF_NAME

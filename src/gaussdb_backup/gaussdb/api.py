@@ -1,4 +1,4 @@
-"""The calls of the GaussDB API: our words to HTTP and back, authorised and counted.
+"""The calls of the GaussDB API, authorized and counted.
 
 Source: Open Telekom Cloud, "GaussDB(openGauss) API Reference", "Creating a Manual Backup".
 """
@@ -20,10 +20,13 @@ from gaussdb_backup.errors import (
 )
 from gaussdb_backup.gaussdb.models import CreateResponse
 from gaussdb_backup.http_client.error_mapping import map_error, unreadable_response
+from gaussdb_backup.http_client.redaction import redact_message
 from gaussdb_backup.http_client.response import Response
 from gaussdb_backup.http_client.retry import call_timeout, retry_read
 from gaussdb_backup.http_client.transport import NotSent, ResponseLost, Transport
 from gaussdb_backup.request import CreateRequest
+
+MAX_REQUEST_ID: Final = 64
 
 
 class GaussDB:
@@ -31,14 +34,15 @@ class GaussDB:
 
     Args:
         endpoint: the API's endpoint.
-        transport: what carries the requests.
-        auth: what authorises them.
+        transport: sends the requests.
+        auth: authorizes them.
         deadline: the end of the invocation.
 
     Attributes:
         deadline: the same.
         calls: the milliseconds of each call so far.
         creates: how many create requests were sent.
+        log_fields: what else the delivery's log line shows of its calls.
     """
 
     def __init__(self, endpoint: str, transport: Transport, auth: Auth, deadline: Deadline) -> None:
@@ -48,9 +52,11 @@ class GaussDB:
         self.deadline: Final = deadline
         self.calls: list[float] = []
         self.creates = 0
+        self.log_fields: dict[str, object] = {}
+        self._redact: tuple[str, ...] = ()
 
     def create(self, request: CreateRequest) -> CreateResponse | BackupError:
-        """Asks once for a backup; what the service thinks of it is the result, not an exception.
+        """Sends the create request once; a refusal is a result, not an exception.
 
         Returns:
             The accepted backup, or: ``OutcomeUnknown`` where it may have been accepted,
@@ -61,38 +67,43 @@ class GaussDB:
         if request.description is not None:
             body["description"] = request.description
         try:
-            answer = self._authorised("POST", "backups", json.dumps(body).encode())
+            response = self._authorized("POST", "backups", json.dumps(body).encode())
         except NotSent as failure:
             return ServiceUnavailable(f"no connection to the service: {failure}")
         except ResponseLost as failure:
-            return OutcomeUnknown(f"the answer was lost: {failure}")
+            return OutcomeUnknown(f"the response was lost: {failure}")
         except BackupError as error:
             return error
-        return _created(answer)
+        self.log_fields["api_request_id"] = _request_id(response)
+        return _created(response)
 
     def get(self, resource: str, query: Mapping[str, str]) -> Response:
-        """Reads something, again as long as the service is out of order and there is time.
+        """Reads a resource of the project; retried while the service is out of order.
 
         Args:
-            resource: what lies in the project, such as ``backups``.
+            resource: the resource, such as ``backups``.
             query: the parameters as the API names them.
 
         Raises:
-            BackupError: the answer is not 200, or there is none.
+            BackupError: the response is not 200, or there is none.
         """
         path = f"{resource}?{_encoded(query)}"
-        answer = retry_read(lambda: self._authorised("GET", path), self.deadline)
-        if answer.status != 200:
-            raise map_error(answer)
-        return answer
+        response = retry_read(lambda: self._authorized("GET", path), self.deadline)
+        if response.status != 200:
+            raise map_error(response)
+        return response
 
-    def _authorised(self, method: str, path: str, body: bytes | None = None) -> Response:
+    def redact(self, message: str) -> str:
+        """A message of the service as one short line, without what the last request carried."""
+        return redact_message(message, self._redact)
+
+    def _authorized(self, method: str, path: str, body: bytes | None = None) -> Response:
         """Sends a request, and once more with renewed credentials if they were refused."""
         authorization = self._auth.authorization(self.deadline)
-        answer = self._send(authorization, method, path, body)
-        refusal = map_error(answer) if answer.status >= 400 else None
+        response = self._send(authorization, method, path, body)
+        refusal = map_error(response) if response.status >= 400 else None
         if not isinstance(refusal, CredentialsRejected):
-            return answer
+            return response
         renewed = self._auth.renew(authorization, refusal, self.deadline)
         return self._send(renewed, method, path, body)
 
@@ -102,8 +113,9 @@ class GaussDB:
         clock = self.deadline.clock
         began = clock.monotonic()
         sent = 1
+        self._redact = authorization.redact
         try:
-            answer = self._transport.send(
+            response = self._transport.send(
                 method,
                 f"{self._endpoint}/v3/{authorization.project_id}/{path}",
                 seconds=call_timeout(self.deadline),
@@ -117,20 +129,27 @@ class GaussDB:
         finally:
             self.calls.append(1000 * (clock.monotonic() - began))
             self.creates += sent if method == "POST" else 0
-        return answer._replace(redact=authorization.redact)
+        return response._replace(redact=authorization.redact)
 
 
-def _created(answer: Response) -> CreateResponse | BackupError:
-    if answer.status == 202:
+def _created(response: Response) -> CreateResponse | BackupError:
+    if response.status == 202:
         try:
-            return CreateResponse.model_validate_json(answer.body)
+            return CreateResponse.model_validate_json(response.body)
         except ValidationError:
-            error: BackupError = unreadable_response(answer)
+            error: BackupError = unreadable_response(response)
     else:
-        error = map_error(answer)
+        error = map_error(response)
     if isinstance(error, ServiceUnavailable):
         return OutcomeUnknown(error.detail, evidence=error.evidence, retry_after=error.retry_after)
     return error
+
+
+def _request_id(response: Response) -> str | None:
+    """The service's ID of the request, if it is one that a log line may show."""
+    text = response.headers.get("X-Request-Id", "")
+    is_id = len(text) <= MAX_REQUEST_ID and text.isascii() and text.replace("-", "").isalnum()
+    return text if is_id else None
 
 
 def _encoded(query: Mapping[str, str]) -> str:

@@ -1,45 +1,92 @@
-"""The documents that the API answers with, as far as a backup depends on them.
+"""The JSON objects that the API sends, as far as a backup depends on them.
 
-A document that lacks one of these parts, or has it in another form, is not the documented one.
+Source: Open Telekom Cloud, "GaussDB(openGauss) API Reference", "Creating a Manual Backup" and
+"Querying Backups". Huawei's SDK marks every field of a listed backup as optional.
 """
 
 from datetime import MAXYEAR, MINYEAR, datetime
-from typing import Annotated
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from gaussdb_backup import replies
 
+T = TypeVar("T")
+
+JobLookup = Literal["none", "ambiguous", "failed"]
+
 
 class ApiModel(BaseModel):
-    """A part of an answer; what the API adds over time is left alone."""
+    """A JSON object of the API; fields that the API adds over time are ignored."""
 
     model_config = ConfigDict(
         frozen=True, hide_input_in_errors=True, defer_build=True, allow_inf_nan=False
     )
 
 
-class Backup(ApiModel):
-    """A backup as the service names its parts; size (MB) and end only where it is listed."""
+def _empty_if_unreadable(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return read(value)
+    except ValidationError:
+        return ""
 
-    id: Annotated[str, Field(min_length=1)]
-    name: str
-    description: str | None = None
-    begin_time: str
-    status: str
-    type: str
-    instance_id: str
-    size: float | None = None
-    end_time: str | None = None
+
+def _none_if_unreadable(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+def _encodable(text: str) -> str:
+    """Refuses half of a surrogate pair: JSON can spell it, and no reply can carry it."""
+    text.encode()
+    return text
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
+NonEmpty = Annotated[Text, Field(min_length=1)]
+# A field without which the rest of the object is still useful: None where it cannot be read.
+Readable = Annotated[T | None, WrapValidator(_none_if_unreadable)]
+
+
+class Backup(ApiModel):
+    """A backup as the service lists it.
+
+    Without name, instance or status an entry says nothing. Whatever else cannot be read is None.
+
+    Attributes:
+        id: its ID; empty where it cannot be read.
+        begin_time: when it began, as the service writes it; ``began_at`` reads it.
+        size: in MB.
+    """
+
+    name: Text
+    instance_id: Text
+    status: Text
+    id: Annotated[Text, WrapValidator(_empty_if_unreadable)] = ""
+    description: Readable[Text] = None
+    begin_time: Readable[Text] = None
+    type: Readable[Text] = None
+    size: Readable[float] = None
+    end_time: Readable[Text] = None
 
     def began_at(self) -> datetime | None:
-        """When it began, where the service says it with a zone."""
-        return parse_zoned_time(self.begin_time)
+        """When it began; None if the service gives no time, or one without a zone."""
+        return parse_zoned_time(self.begin_time or "")
 
     def as_reply(self) -> replies.BackupReply:
-        """The parts that the service names when it accepts a backup."""
+        """The fields that the service returns when it accepts a backup."""
         return replies.BackupReply(
-            id=self.id,
+            id=self.id or None,
             name=self.name,
             description=self.description,
             begin_time=self.begin_time,
@@ -49,22 +96,52 @@ class Backup(ApiModel):
         )
 
     def as_listed_reply(self) -> replies.ListedBackupReply:
-        """The parts that the service names in its list."""
+        """The fields that the service returns in its list."""
         return replies.ListedBackupReply(**self.as_reply(), size=self.size, end_time=self.end_time)
 
 
-class CreateResponse(ApiModel):
-    """The documented answer to a create request."""
+class AcceptedBackup(Backup):
+    """A backup as the service accepts it: all documented fields are there."""
 
-    backup: Backup
-    job_id: Annotated[str, Field(min_length=1)]
+    id: NonEmpty
+    description: Text | None = None
+    begin_time: Text
+    type: Text
+
+
+class CreateResponse(ApiModel):
+    """The documented response to a create request."""
+
+    backup: AcceptedBackup
+    job_id: NonEmpty
+
+
+class Job(NamedTuple):
+    """The task that made a backup, or why none is known.
+
+    Args:
+        id: the job ID.
+        lookup: why there is no job ID: no task fits, several fit equally well, or the list of tasks
+            could not be read.
+        fail_reason: why the task failed, as the service says it, without anything secret.
+    """
+
+    id: str | None = None
+    lookup: JobLookup | None = None
+    fail_reason: str | None = None
 
 
 def parse_zoned_time(text: str) -> datetime | None:
-    """A time of the API, such as ``2022-05-09T18:02:31+0800``, or None if it tells no zone.
+    """Parses a time of the API, such as ``2022-05-09T18:02:31+0800``.
 
-    Nor is there one at the ends of the calendar, where minutes cannot be added or taken away.
+    A time without a zone may be any of 26 hours, so it is none. Instances have times such as
+    ``2021-01-15 01:46:40 UTC``. At the ends of the calendar minutes cannot be added or subtracted.
+
+    Returns:
+        The aware time, or None.
     """
+    if text.endswith(" UTC"):
+        text = text.removesuffix(" UTC") + "Z"
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

@@ -1,5 +1,6 @@
 """The behaviour of the cloud where the documentation leaves it open; can be set at any time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,6 +28,9 @@ class Behaviour:
         in_use_code: the error code for deleting a backup that is being restored; no
             documentation names it.
         time_zone: the UTC offset in GaussDB's times: "+0800", "+0000", "Z".
+        odd_entries: JSON values of any kind that the list of backups shows before its backups.
+        alter_entry: makes the listed form of a backup from the documented form.
+        alter_total: makes the list's total_count from the right number.
     """
 
     backup_seconds: float = 0.5
@@ -41,3 +45,6 @@ class Behaviour:
     gone_code: str = "DBS.201010"
     in_use_code: str = "DBS.201208"
     time_zone: str = "+0800"
+    odd_entries: tuple[object, ...] = ()
+    alter_entry: Callable[[dict[str, object]], object] = lambda entry: entry
+    alter_total: Callable[[int], object] = lambda total: total

@@ -28,7 +28,7 @@ from tests.local_cloud.emulator.queries import (
     page,
 )
 from tests.local_cloud.emulator.request import Request
-from tests.local_cloud.emulator.resources import Instance, Job
+from tests.local_cloud.emulator.resources import Backup, Instance, Job
 from tests.local_cloud.emulator.responses import ErrorResponse, Response, service_error
 
 BACKUP_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{3,63}")
@@ -128,9 +128,16 @@ class GaussDbApi:
             and backup.listed_from <= api_request.now
             and matches(backup)
         ]
-        shown = page(api_request.request, in_order(found, self._service.behaviour.list_order))
-        entries = [listed_backup(backup, self._service.behaviour.time_zone) for backup in shown]
-        return Response(200, {"backups": entries, "total_count": len(found)})
+        behaviour = self._service.behaviour
+        ordered = in_order(found, behaviour.list_order)
+        entries = [
+            behaviour.alter_entry(listed_backup(shown, behaviour.time_zone))
+            if isinstance(shown, Backup)
+            else shown
+            for shown in page(api_request.request, [*behaviour.odd_entries, *ordered])
+        ]
+        total = len(behaviour.odd_entries) + len(found)
+        return Response(200, {"backups": entries, "total_count": behaviour.alter_total(total)})
 
     def delete_manual_backup(self, api_request: ApiRequest) -> Response:
         """Delete a backup: DELETE /v3/{project_id}/backups/{backup_id}."""
