@@ -29,6 +29,8 @@ RUNTIME_PYTHON = ROOT / ".venv-runtime" / "bin" / "python"
 OWN_ARCHITECTURE = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
 ELF_MACHINES = {"arm64": 183, "x86_64": 62}
 
+pytestmark = pytest.mark.xdist_group("artifact")  # its tests share what they build
+
 needs_runtime_python = pytest.mark.skipif(
     not RUNTIME_PYTHON.exists(), reason="no Python 3.13 here to run or compile for: see make test"
 )
