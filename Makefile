@@ -4,10 +4,10 @@
 .NOTPARALLEL:
 .SUFFIXES:
 
-EVENT = events/schedule.json
-CREDENTIALS = password
+EVENT ?= events/schedule.json
+CREDENTIALS ?= password
 ARCH = arm64
-N = 100
+N = 2000
 ARGS =
 
 # The first Python that is new enough; PYTHON=/path/to/python chooses another one.
@@ -17,7 +17,7 @@ IS_NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export SAM_CLI_TELEMETRY = 0
-export PYTHON
+export PYTHON EVENT CREDENTIALS # recipes read them from the shell, so that a blank does no harm
 unexport PYTHONPATH PYTHONHOME
 
 # `make run RUN=.venv` uses the environment of the tests instead
@@ -29,12 +29,24 @@ VENV_CHECKOV := .venv-checkov/.installed
 VENV_RUNTIME := .venv-runtime/.installed
 PY := .venv/bin/python
 
+# `make run events/sqs.json` means EVENT=events/sqs.json
+NAMED := $(filter %.json,$(MAKECMDGOALS))
+ifneq ($(NAMED),)
+ifneq ($(filter run invoke,$(firstword $(MAKECMDGOALS)))$(words $(MAKECMDGOALS)),$(firstword $(MAKECMDGOALS))2)
+$(error To use an event of your own, type: make run EVENT='path/to/event.json')
+endif
+EVENT := $(NAMED)
+$(NAMED):
+	@:
+.PHONY: $(NAMED)
+endif
+
 # Commands
 run: linux $(VENV_RUN) ## run the function on EVENT=events/schedule.json with CREDENTIALS=password|aksk
-	@$(RUN)/bin/python -m tests.local_cloud.commands.run --credentials $(CREDENTIALS) $(EVENT)
+	@$(RUN)/bin/python -m tests.local_cloud.commands.run --credentials "$$CREDENTIALS" -- "$$EVENT"
 
 test: linux $(VENV) $(VENV_SAM) $(VENV_RUNTIME) ## run the whole test suite
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n auto --dist loadgroup $(ARGS)
 
 check: $(VENV) $(VENV_SAM) $(VENV_CHECKOV) ## format, lint, types, layers, locks, advisories, template
 	@echo '==> format'
@@ -69,7 +81,13 @@ contract: $(VENV) ## write docs/contract anew from the code
 sandbox: linux $(VENV_RUN) ## keep the local cloud running until Ctrl-C
 	@$(RUN)/bin/python -m tests.local_cloud.commands.sandbox
 
-chaos: linux $(VENV) ## run N=100 random disturbances
+invoke: linux $(VENV_RUN) ## run the function on EVENT and the local cloud of `make sandbox`
+	@$(RUN)/bin/python -m tests.local_cloud.commands.invoke --credentials "$$CREDENTIALS" -- "$$EVENT"
+
+drill: linux $(VENV_RUN) ## play eight incidents, each with its log line and the runbook's section
+	@$(RUN)/bin/python -m tests.local_cloud.commands.drill
+
+chaos: linux $(VENV) ## run N=2000 random disturbances
 	@$(PY) -m tests.local_cloud.chaos $(N)
 
 lock: $(VENV) ## remake the lock files (ARGS=--upgrade: with the newest versions)
@@ -78,13 +96,13 @@ lock: $(VENV) ## remake the lock files (ARGS=--upgrade: with the newest versions
 	@$(EXPORT) --only-group uv > .ci/uv.txt
 
 clean: ## remove everything that these commands made
-	rm -rf .venv .venv-* .uv .aws-sam .hypothesis .*_cache
+	rm -rf .venv .venv-* .uv .sandbox .aws-sam .hypothesis .*_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1#/p' $(MAKEFILE_LIST) | awk -F'#' '{printf "%-15s %s\n", $$1, $$2}'
 
-.PHONY: run test check build bench contract sandbox chaos lock clean help linux
+.PHONY: run test check build bench contract sandbox invoke drill chaos lock clean help linux
 
 # Set-up: an environment is made anew when uv.lock is newer than its stamp
 EXPORT = .venv/bin/uv export --quiet --locked --no-header --no-annotate

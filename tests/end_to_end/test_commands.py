@@ -9,17 +9,16 @@ import signal
 import socket
 import subprocess
 import sys
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import requests
 
+from tests.local_cloud.events import sqs
 from tests.local_cloud.local_cloud import INSTANCE_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = sorted(path.name for path in (ROOT / "events").glob("*.json"))
@@ -93,9 +92,13 @@ def after_title(section: str) -> Any:
         ({"instance_id": INSTANCE_ID, "colour": "blue"}, r"No backup: InvalidRequest: .*colour.*"),
         ({"instance_id": "0" * 36}, r"No backup: InstanceNotFound: .*"),
         ({"detail-type": "Scheduled Event", "Records": 1}, r"No backup: \w+: .*"),
-        ({"action": "check", "instance_id": INSTANCE_ID}, "No backup: the function accepted none"),
+        ({"Records": []}, r"No backup: .*"),
+        (
+            {"action": "verify", "instance_id": INSTANCE_ID, "max_age_hours": 1},
+            r"Failed: BackupStale: .*",
+        ),
     ],
-    ids=["a field too many", "an unknown instance", "a foreign event", "another action"],
+    ids=["a field too many", "an unknown instance", "a foreign event", "nothing", "a stale backup"],
 )
 def test_run_fails_with_the_reason_in_one_line(tmp_path: Path, event: object, reason: str) -> None:
     """A refused event ends in an exit status and one line that says why."""
@@ -124,38 +127,158 @@ def test_run_needs_an_event(tmp_path: Path, content: str | None) -> None:
     assert done.stderr.startswith(f"No event: {path}: ")
 
 
-def test_the_sandbox_can_be_used_as_it_says() -> None:
-    """Its exports lead the function to it; Ctrl-C stops it, and nothing listens any more."""
+CHECK = {"action": "check", "instance_id": INSTANCE_ID}
+
+
+@pytest.mark.parametrize(
+    "event", [CHECK, sqs(CHECK), sqs(json.dumps(CHECK))], ids=["direct", "queue", "text"]
+)
+def test_run_tells_the_outcome_of_an_action_that_only_reads(tmp_path: Path, event: object) -> None:
+    """It makes no backup and succeeds all the same."""
+    done = make("run", f"EVENT={write_event(tmp_path, event)}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "Outcome: ready."
+
+
+def test_an_event_may_lie_anywhere(tmp_path: Path) -> None:
+    """Blanks and quotation marks in its path are part of the path."""
+    folder = tmp_path / "my events"
+    folder.mkdir()
+    path = (folder / "what's up.json").as_posix()
+    Path(path).write_text(json.dumps(CHECK))
+    assert make("run", f"EVENT={path}").returncode == 0
+    assert f"No event: {folder}/none: " in make("run", f"EVENT={folder}/none").stderr
+
+
+def test_an_event_may_be_named_without_the_variable() -> None:
+    """`make run events/sqs.json` runs that event, and nothing else."""
+    done = make("run", "events/sqs.json")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("The event (events/sqs.json):")
+    assert done.stdout.count("The event (") == 1
+    assert done.stdout.splitlines()[-1].startswith("Backup ")
+
+
+@pytest.mark.parametrize(
+    "goals",
+    [("run", "my events/sqs.json"), ("run", "events/sqs.json", "events/sns.json"), ("a.json",)],
+    ids=["a blank", "two", "no command"],
+)
+def test_what_make_cannot_tell_is_answered_with_what_to_type(goals: tuple[str, ...]) -> None:
+    """It never runs another event than the one that was meant."""
+    done = make(*goals)
+    assert done.returncode != 0
+    assert "type: make run EVENT='path/to/event.json'" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[tuple[list[str], Mapping[str, str]]]:
+    """A running sandbox: the lines that it prints, and the environment in which it is found."""
+    environment = {**os.environ, "SANDBOX_FOLDER": str(tmp_path / "the sandbox")}
+    command = [sys.executable, "-m", "tests.local_cloud.commands.sandbox"]
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.local_cloud.commands.sandbox"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as sandbox:
-        assert sandbox.stdout is not None
-        lines = list(takewhile(lambda line: "Ctrl-C" not in line, sandbox.stdout))
-        to_type = [line for line in lines if line.startswith(("export ", ".venv/"))]
-        command = "".join(to_type).replace(".venv/bin/python", sys.executable)
-        first = run("sh", "-c", command)
-        second = run("sh", "-c", command)
-        [(token, url)] = re.findall(r"curl -H 'X-Auth-Token: (\S+)' (\S+)", lines[-2])
-        listed = requests.get(url, headers={"X-Auth-Token": token}, timeout=5).json()
-        sandbox.send_signal(signal.SIGINT)
-        assert sandbox.wait(10) == 0
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        yield [process.stdout.readline() for _ in range(5)], environment
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+        assert process.stdout.read() == ""
+
+
+def test_the_sandbox_can_be_used_as_it_says(
+    sandbox: tuple[list[str], Mapping[str, str]], tmp_path: Path
+) -> None:
+    """Five lines and two files lead the function and curl to it."""
+    lines, environment = sandbox
+    typed = [line.strip().partition("   ")[0] for line in lines[1:]]
+    assert all(typed)
+    first, second, with_key = (
+        run("make", *AS_IT_IS, "invoke", *arguments, environment=environment)
+        for arguments in ((), ("EVENT=events/schedule.json",), ("CREDENTIALS=aksk",))
+    )
     assert '"outcome": "created"' in first.stdout, first.stderr
     assert '"outcome": "existing"' in second.stdout, second.stderr
+    assert '"outcome": "existing"' in with_key.stdout, with_key.stderr
+    assert [done.returncode for done in (first, second, with_key)] == [0, 0, 0]
+    variables = run("/bin/sh", "-c", f"{typed[2]} && env", environment=environment).stdout
+    assert "GAUSSDB_ENDPOINT=http://127.0.0.1:" in variables
+    listed = json.loads(run("/bin/sh", "-c", typed[3], environment=environment).stdout)
     assert listed["total_count"] == 1
-    ports = re.findall(r"http://127\.0\.0\.1:(\d+)", "".join(lines))
+    folder = tmp_path / "the sandbox"
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    token = (folder / "token").read_text().split()[-1]
+    assert token not in "".join(lines)
+
+
+def test_invoke_fails_as_run_does(
+    sandbox: tuple[list[str], Mapping[str, str]], tmp_path: Path
+) -> None:
+    """With the reason in one line; a webhook is signed as it is there."""
+    _, environment = sandbox
+    for event, reason in (
+        ({"instance_id": "0" * 36}, "No backup: InstanceNotFound: "),
+        ({"action": "verify", "instance_id": INSTANCE_ID, "max_age_hours": 1}, "Failed: "),
+    ):
+        path = write_event(tmp_path, event)
+        done = run("make", *AS_IT_IS, "invoke", f"EVENT={path}", environment=environment)
+        assert done.returncode != 0
+        assert done.stderr.startswith(reason)
+    done = run("make", *AS_IT_IS, "invoke", "EVENT=events/webhook.json", environment=environment)
+    assert done.returncode == 0, done.stderr
+    done = run("make", *AS_IT_IS, "invoke", "EVENT=none.json", environment=environment)
+    assert done.stderr.startswith("No event: none.json: ")
+
+
+def test_a_sandbox_that_stops_leaves_nothing(tmp_path: Path) -> None:
+    """Nothing listens any more, its files are gone, and `make invoke` says what to do."""
+    environment = {**os.environ, "SANDBOX_FOLDER": str(tmp_path)}
+    command = [sys.executable, "-m", "tests.local_cloud.commands.sandbox"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        variables = (tmp_path / "environment").read_text()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    assert [*tmp_path.iterdir()] == []
+    ports = re.findall(r"http://127\.0\.0\.1:(\d+)", variables)
     assert ports
     for port in map(int, ports):
         with socket.socket() as client:
             assert client.connect_ex(("127.0.0.1", port)) != 0
+    done = run("make", *AS_IT_IS, "invoke", environment=environment)
+    assert done.stderr.startswith("No sandbox is running: ")
+    (tmp_path / "environment").write_text(variables)
+    done = run("make", *AS_IT_IS, "invoke", environment=environment)
+    assert done.stderr.startswith("The sandbox does not answer: ")
+
+
+def test_the_drill_plays_every_incident() -> None:
+    """Eight log lines, each of another meaning, each with a section that names its error."""
+    done = make("drill")
+    assert done.returncode == 0, done.stdout + done.stderr
+    incidents = re.split(r"^==> \d of 8: ", done.stdout, flags=re.MULTILINE)[1:]
+    assert len(incidents) == 8
+    headings = re.findall(r"^### (.*)$", (ROOT / "docs/runbook.md").read_text(), re.MULTILINE)
+    for incident in incidents:
+        line, heading, section = re.search(
+            r"^The log line:\n(.*)\n\nThe runbook, section (\S+):\n(.+)",
+            incident,
+            re.MULTILINE | re.DOTALL,
+        ).groups()  # type: ignore[union-attr] # None would fail the test
+        record = json.loads(line)
+        assert record["message"] == "backup failed"
+        assert f"`{record['error']}`" in section
+        assert heading in headings
 
 
 def test_make_alone_lists_the_commands() -> None:
     """A newcomer need not open the Makefile."""
     listed = re.findall(r"^  make (\w+) +\S", make().stdout, re.MULTILINE)
-    assert {"run", "test", "check", "build", "bench", "sandbox", "lock", "clean"} <= {*listed}
+    assert {"run", "test", "check", "build", "bench", "sandbox", "drill", "lock"} <= {*listed}
 
 
 @pytest.mark.parametrize("broken", ["", "check", "run", "test"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import requests
 
@@ -11,12 +11,34 @@ from tests.local_cloud.local_cloud import USER
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.local_cloud.emulator import Emulator
-
 _TIMEOUT_SECONDS: Final = 10
 
 
-def log_in(cloud: Emulator, user: Mapping[str, str] = USER) -> str:
+class Service(Protocol):
+    """Where the cloud is: an `Emulator` of this process, or the `Addresses` of another's."""
+
+    @property
+    def gaussdb_endpoint(self) -> str:
+        """The database service."""
+
+    @property
+    def iam_endpoint(self) -> str:
+        """IAM."""
+
+    @property
+    def project_id(self) -> str:
+        """The project."""
+
+
+class Addresses(NamedTuple):
+    """A cloud that runs elsewhere."""
+
+    gaussdb_endpoint: str
+    iam_endpoint: str
+    project_id: str
+
+
+def log_in(cloud: Service, user: Mapping[str, str] = USER) -> str:
     """A project-scoped token of one of the local cloud's users, by default the one that creates."""
     named = {
         "name": user["username"],
@@ -33,10 +55,17 @@ def log_in(cloud: Emulator, user: Mapping[str, str] = USER) -> str:
     return answer.headers["X-Subject-Token"]
 
 
-def show(cloud: Emulator, token: str, path: str) -> Any:
+def show(cloud: Service, token: str, path: str) -> Any:
     """What the database service answers to `GET /v3/{project_id}/PATH`."""
     url = f"{cloud.gaussdb_endpoint}/v3/{cloud.project_id}/{path}"
     return _ask("GET", url, headers={"X-Auth-Token": token}).json()
+
+
+def show_backup(cloud: Service, token: str, record: Mapping[str, Any]) -> Any:
+    """The backup and the job of a log line, as the service lists them."""
+    [backup] = show(cloud, token, f"backups?backup_id={record['backup_id']}")["backups"]
+    job = show(cloud, token, f"jobs?id={record['job_id']}")["job"]
+    return {"backup": backup, "job": job}
 
 
 def _ask(method: str, url: str, **content: Any) -> requests.Response:

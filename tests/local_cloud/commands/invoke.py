@@ -1,43 +1,47 @@
-"""Invokes the function once with an event, in the environment that `make sandbox` printed."""
+"""`make invoke`: one event through the function on the cloud that `make sandbox` keeps running."""
 
 from __future__ import annotations
 
-import json
-import os
+import argparse
 import sys
 from pathlib import Path
-from typing import Final
 
-from tests.local_cloud.lambda_runtime import FunctionFailed, FunctionTimedOut, LambdaRuntime
+import requests
 
-_VARIABLES: Final = (
-    "ALLOWED_INSTANCES",
-    "AWS_SESSION_TOKEN",
-    "CREDENTIALS_SECRET_ID",
-    "DEFAULT_PAYLOAD",
-    "GAUSSDB_ENDPOINT",
-    "IAM_ENDPOINT",
-    "POWERTOOLS_METRICS_NAMESPACE",
-    "POWERTOOLS_SERVICE_NAME",
-    "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT",
-    "PROJECT_ID",
-    "WEBHOOK_SECRET_ID",
-)
+from tests.local_cloud.commands.invocation import conclude, invoke, read_event, show
+from tests.local_cloud.commands.sandbox_files import read_environment
+from tests.local_cloud.console import Addresses, log_in, show_backup
+from tests.local_cloud.local_cloud import CREDENTIALS_SECRETS
 
 
 def main() -> None:
-    """Prints the function's log and its reply."""
-    event = json.loads(Path(sys.argv[1]).read_bytes())
-    environment = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
-    with LambdaRuntime(environment) as function:
-        try:
-            reply = function.invoke(event)
-        except FunctionFailed as error:
-            reply = error.response
-        except FunctionTimedOut as error:
-            reply = str(error)
-        sys.stdout.write("\n".join([*function.lines(), json.dumps(reply, indent=2), ""]))
+    """Exits with 0 if the function did what the event asks for, else with the reason."""
+    parser = argparse.ArgumentParser(prog="make invoke", description=__doc__)
+    parser.add_argument("event", type=Path)
+    parser.add_argument("--credentials", choices=CREDENTIALS_SECRETS, default="password")
+    arguments = parser.parse_args()
+    event = read_event(arguments.event)
+    environment = read_environment() or sys.exit(
+        "No sandbox is running: start one in another terminal with `make sandbox`."
+    )
+    service = Addresses(
+        gaussdb_endpoint=environment["GAUSSDB_ENDPOINT"],
+        iam_endpoint=environment["IAM_ENDPOINT"],
+        project_id=environment["PROJECT_ID"],
+    )
+    try:
+        token = log_in(service)
+    except requests.ConnectionError:
+        sys.exit("The sandbox does not answer: start it again with `make sandbox`.")
+    environment["CREDENTIALS_SECRET_ID"] = CREDENTIALS_SECRETS[arguments.credentials]
+    ending = invoke(environment, event)
+    for record in ending.accepted:
+        show("The backup, as the service lists it:", show_backup(service, token, record))
+    conclude(ending)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -3,48 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import sys
 import threading
 
+from tests.local_cloud.commands.sandbox_files import ENVIRONMENT, TOKEN, typed, written
 from tests.local_cloud.console import log_in
-from tests.local_cloud.local_cloud import CREDENTIALS_SECRETS, LocalCloud
+from tests.local_cloud.local_cloud import LocalCloud
 
-HOW_TO = """
-# The local cloud is running. In another terminal, from the project's folder, paste this:
-{exports}
-
-# With an access key instead of a password:
-export CREDENTIALS_SECRET_ID={access_key_secret}
-
-# Run the function on it; the second time it finds the backup of the first:
-.venv/bin/python -m tests.local_cloud.commands.invoke events/schedule.json
-
-# Ask the service itself (the token is good for a day):
-curl -H 'X-Auth-Token: {token}' {backups}
-
-# Ctrl-C stops it.
+HOW_TO = """\
+The local cloud is running; Ctrl-C stops it. In another terminal, from this folder:
+  make invoke EVENT=events/schedule.json   runs the function on it, as `make run` does
+  make invoke CREDENTIALS=aksk             the same with an access key instead of a password
+  . {environment}                   sets the function's variables in your shell
+  curl -H @{token} {backups}   asks the service itself
 """
 
 
 def main() -> None:
     """Starts the cloud, says how to use it, and stays."""
     with contextlib.suppress(KeyboardInterrupt), LocalCloud() as cloud:
-        sys.stdout.write(how_to(cloud))
-        sys.stdout.flush()
-        threading.Event().wait()
-
-
-def how_to(cloud: LocalCloud) -> str:
-    """What to type to use this cloud."""
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in cloud.environment().items()]
-    service = cloud.emulator
-    return HOW_TO.format(
-        exports="\n".join(exports),
-        access_key_secret=CREDENTIALS_SECRETS["aksk"],
-        token=log_in(service),
-        backups=f"{service.gaussdb_endpoint}/v3/{service.project_id}/backups",
-    )
+        service = cloud.emulator
+        with written(cloud.environment(), log_in(service)):
+            sys.stdout.write(
+                HOW_TO.format(
+                    environment=typed(ENVIRONMENT),
+                    token=typed(TOKEN),
+                    backups=f"{service.gaussdb_endpoint}/v3/{service.project_id}/backups",
+                )
+            )
+            sys.stdout.flush()
+            threading.Event().wait()
 
 
 if __name__ == "__main__":
