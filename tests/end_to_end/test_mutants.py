@@ -1,6 +1,6 @@
-"""Wrong variants of the function, most of them one line away from right, are each caught.
+"""The tests catch wrong variants of the function, most of which differ in one line.
 
-Each is a copy of the package with one change. A suite that lets one of them pass proves nothing.
+Each mutant is a copy of the package with one change, and names the test that must fail for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from tests.local_cloud.chaos import run
+from tests.local_cloud.chaos.state_machine import run_chaos
 from tests.local_cloud.lambda_runtime import SOURCES
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -31,14 +31,14 @@ TIME: Final = "test_exactly_once_in_time.py"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A text of one module, and what stands there instead."""
+    """One replacement in the text of a module."""
 
     module: str
     right: str
     wrong: str
 
     def apply(self, sources: Path) -> None:
-        """Makes the change, which has to have one place and no other."""
+        """Applies the replacement, whose text must occur exactly once."""
         path = sources / PACKAGE / f"{self.module}.py"
         text = path.read_text()
         assert text.count(self.right) == 1, f"{self.module} has changed: {self.right}"
@@ -47,13 +47,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A wrong variant, and the stories that it cannot pass."""
+    """A wrong variant, and the test that it must fail."""
 
-    story: str
+    test: str
     changes: tuple[Change, ...]
 
     def write(self, folder: Path) -> Path:
-        """The folder with its sources."""
+        """Writes the changed copy and returns its source folder."""
         sources = folder / "src"
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(SOURCES / PACKAGE, sources / PACKAGE, ignore=ignored)
@@ -142,7 +142,7 @@ TAKES_LOST_FOR_NOT_SENT: Final = Mutant(
 )
 
 # The ones that random disturbances alone have to find, within few deliveries.
-BY_CHAOS: Final[dict[str, Mutant]] = {
+CAUGHT_BY_CHAOS: Final[dict[str, Mutant]] = {
     "retries blindly": RETRIES_BLINDLY,
     "takes absence for proof": TAKES_ABSENCE_FOR_PROOF,
     "reads the first page alone": READS_THE_FIRST_PAGE,
@@ -151,7 +151,7 @@ BY_CHAOS: Final[dict[str, Mutant]] = {
     "calls an open outcome unavailable": CALLS_AN_OPEN_OUTCOME_UNAVAILABLE,
     "takes lost for not sent": TAKES_LOST_FOR_NOT_SENT,
 }
-BY_STORIES: Final[dict[str, Mutant]] = BY_CHAOS | {
+CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
     "lets an odd entry hide the others": Mutant(
         f"{LISTS}::test_an_entry_that_cannot_be_read_hides_no_other",
         (Change("gaussdb/pages", "            continue\n", "            break\n"),),
@@ -363,41 +363,41 @@ BY_STORIES: Final[dict[str, Mutant]] = BY_CHAOS | {
         ),
     ),
 }
-ALL_STORIES: Final = sorted({mutant.story for mutant in BY_STORIES.values()})
+CATCHING_TESTS: Final = sorted({mutant.test for mutant in CAUGHT_BY_TESTS.values()})
 
 
-def tell(sources: Path, *stories: str) -> subprocess.CompletedProcess[str]:
-    """Runs stories against another copy of the package, up to the first failure."""
+def run_tests(sources: Path, *tests: str) -> subprocess.CompletedProcess[str]:
+    """Runs tests against another copy of the package, up to the first failure."""
     options = ["-x", "-q", "-p", "no:cacheprovider", "-o", f"pythonpath={sources} {ROOT}"]
-    paths = [f"tests/end_to_end/{story}" for story in stories]
+    paths = [f"tests/end_to_end/{test}" for test in tests]
     command = [sys.executable, "-m", "pytest", *options, *paths]
     return subprocess.run(
         command,
         capture_output=True,
         check=False,
         cwd=ROOT,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # it starts twice as fast
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # it starts in half the time
         text=True,
         timeout=120,
     )
 
 
-def test_an_unchanged_copy_passes(tmp_path: Path) -> None:
-    """What fails below fails for the change, and not for being a copy."""
-    done = tell(Mutant("", ()).write(tmp_path), *ALL_STORIES)
+def test_an_unchanged_copy_passes_all_of_these_tests(tmp_path: Path) -> None:
+    """The tests below fail because of the change, not because they run on a copy."""
+    done = run_tests(Mutant("", ()).write(tmp_path), *CATCHING_TESTS)
     assert done.returncode == pytest.ExitCode.OK, done.stdout
 
 
-@pytest.mark.parametrize("mutant", BY_STORIES)
-def test_a_mutant_is_caught_by_the_stories(tmp_path: Path, mutant: str) -> None:
-    """The story that tells of this very thing fails, rather than breaks."""
-    found = BY_STORIES[mutant]
-    done = tell(found.write(tmp_path), found.story)
+@pytest.mark.parametrize("mutant", CAUGHT_BY_TESTS)
+def test_a_mutant_fails_its_test(tmp_path: Path, mutant: str) -> None:
+    """The test fails; an error in the test itself does not count."""
+    found = CAUGHT_BY_TESTS[mutant]
+    done = run_tests(found.write(tmp_path), found.test)
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
 
 
-@pytest.mark.parametrize("mutant", BY_CHAOS)
-def test_a_mutant_is_caught_by_chaos(tmp_path: Path, mutant: str) -> None:
-    """Without knowing what is wrong, random disturbances show that something is."""
-    with pytest.raises(AssertionError, match="Happening"):
-        run(DELIVERIES, SEED, BY_CHAOS[mutant].write(tmp_path))
+@pytest.mark.parametrize("mutant", CAUGHT_BY_CHAOS)
+def test_a_mutant_fails_under_chaos(tmp_path: Path, mutant: str) -> None:
+    """Random disturbances show the defect without a specific test."""
+    with pytest.raises(AssertionError, match="SourceEvent"):
+        run_chaos(DELIVERIES, SEED, CAUGHT_BY_CHAOS[mutant].write(tmp_path))

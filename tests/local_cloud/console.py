@@ -1,4 +1,4 @@
-"""A look at the local cloud as an operator has one: plain HTTP, not the function's client."""
+"""An operator's view of the local cloud: plain HTTP instead of the function's client."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import requests
 
-from tests.local_cloud.local_cloud import USER
+from tests.local_cloud.local_cloud import DELETING_USER, USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tests.local_cloud.emulator import Backup
+
 _TIMEOUT_SECONDS: Final = 10
 
 
-class Service(Protocol):
-    """Where the cloud is: an `Emulator` of this process, or the `Addresses` of another's."""
+class Endpoints(Protocol):
+    """The endpoints of a cloud: an `Emulator` in this process, or `RemoteEndpoints`."""
 
     @property
     def gaussdb_endpoint(self) -> str:
@@ -30,16 +32,16 @@ class Service(Protocol):
         """The project."""
 
 
-class Addresses(NamedTuple):
-    """A cloud that runs elsewhere."""
+class RemoteEndpoints(NamedTuple):
+    """The endpoints of a cloud in another process."""
 
     gaussdb_endpoint: str
     iam_endpoint: str
     project_id: str
 
 
-def log_in(cloud: Service, user: Mapping[str, str] = USER) -> str:
-    """A project-scoped token of one of the local cloud's users, by default the one that creates."""
+def log_in(cloud: Endpoints, user: Mapping[str, str] = USER) -> str:
+    """A token of a user for the project, by default of the user that creates backups."""
     named = {
         "name": user["username"],
         "password": user["password"],
@@ -47,30 +49,36 @@ def log_in(cloud: Service, user: Mapping[str, str] = USER) -> str:
     }
     identity = {"methods": ["password"], "password": {"user": named}}
     scope = {"project": {"id": cloud.project_id}}
-    answer = _ask(
+    response = _send(
         "POST",
         f"{cloud.iam_endpoint}/v3/auth/tokens",
         json={"auth": {"identity": identity, "scope": scope}},
     )
-    return answer.headers["X-Subject-Token"]
+    return response.headers["X-Subject-Token"]
 
 
-def show(cloud: Service, token: str, path: str) -> Any:
-    """What the database service answers to `GET /v3/{project_id}/PATH`."""
+def get(cloud: Endpoints, token: str, path: str) -> Any:
+    """The JSON of `GET /v3/{project_id}/PATH`."""
     url = f"{cloud.gaussdb_endpoint}/v3/{cloud.project_id}/{path}"
-    return _ask("GET", url, headers={"X-Auth-Token": token}).json()
+    return _send("GET", url, headers={"X-Auth-Token": token}).json()
 
 
-def show_backup(cloud: Service, token: str, record: Mapping[str, Any]) -> Any:
-    """The backup and the job of a log line, as the service lists them."""
-    [backup] = show(cloud, token, f"backups?backup_id={record['backup_id']}")["backups"]
-    job = show(cloud, token, f"jobs?id={record['job_id']}")["job"]
+def show_backup(cloud: Endpoints, token: str, record: Mapping[str, Any]) -> Any:
+    """The backup and the job of a log line, as the service shows them."""
+    [backup] = get(cloud, token, f"backups?backup_id={record['backup_id']}")["backups"]
+    job = get(cloud, token, f"jobs?id={record['job_id']}")["job"]
     return {"backup": backup, "job": job}
 
 
-def _ask(method: str, url: str, **content: Any) -> requests.Response:
+def delete_backup(cloud: Endpoints, backup: Backup) -> None:
+    """Deletes a backup, as an operator does by hand."""
+    url = f"{cloud.gaussdb_endpoint}/v3/{backup.project_id}/backups/{backup.id}"
+    _send("DELETE", url, headers={"X-Auth-Token": log_in(cloud, DELETING_USER)})
+
+
+def _send(method: str, url: str, **options: Any) -> requests.Response:
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.request(method, url, timeout=_TIMEOUT_SECONDS, **content)
-    answer.raise_for_status()
-    return answer
+        response = session.request(method, url, timeout=_TIMEOUT_SECONDS, **options)
+    response.raise_for_status()
+    return response

@@ -15,7 +15,7 @@ from gaussdb_backup.clock import Clock
 from gaussdb_backup.errors import BackupError
 from gaussdb_backup.function import BackupFunction
 from gaussdb_backup.settings import read_settings
-from tests.local_cloud.deletion import delete
+from tests.local_cloud.console import delete_backup
 from tests.local_cloud.local_cloud import LocalCloud
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ class Harness:
 
     def delete(self, backup: Backup) -> None:
         """Deletes a backup over the API, as an operator would."""
-        delete(self.emulator, backup)
+        delete_backup(self.emulator, backup)
 
     def _current_function(self) -> BackupFunction:
         if self._function is None:

@@ -10,7 +10,7 @@ import requests
 
 from tests.local_cloud.commands.invocation import conclude, invoke, read_event, show
 from tests.local_cloud.commands.sandbox_files import read_environment
-from tests.local_cloud.console import Addresses, log_in, show_backup
+from tests.local_cloud.console import RemoteEndpoints, log_in, show_backup
 from tests.local_cloud.local_cloud import CREDENTIALS_SECRETS
 
 
@@ -24,7 +24,7 @@ def main() -> None:
     environment = read_environment() or sys.exit(
         "No sandbox is running: start one in another terminal with `make sandbox`."
     )
-    service = Addresses(
+    service = RemoteEndpoints(
         gaussdb_endpoint=environment["GAUSSDB_ENDPOINT"],
         iam_endpoint=environment["IAM_ENDPOINT"],
         project_id=environment["PROJECT_ID"],

@@ -1,0 +1,219 @@
+"""One run: a cloud, execution environments of the function, events, and their deliveries."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+import requests
+
+from tests.local_cloud.chaos.ledger import ACCEPTED, MAX_DELIVERIES, Delivery, Ledger
+from tests.local_cloud.chaos.results import deliveries_of
+from tests.local_cloud.chaos.source_events import SourceEvent, batch
+from tests.local_cloud.console import delete_backup
+from tests.local_cloud.emulator import Fault
+from tests.local_cloud.execution_environment import EnvironmentDied
+from tests.local_cloud.local_cloud import CREDENTIALS_SECRETS, INSTANCE_ID, LocalCloud
+
+if TYPE_CHECKING:
+    from tests.local_cloud.chaos.tally import Tally
+    from tests.local_cloud.chaos.worker import Worker
+    from tests.local_cloud.emulator.request import Request
+    from tests.local_cloud.execution_environment import ForkServer
+    from tests.local_cloud.secrets_extension import SecretsExtension
+
+INSTANCES: Final = (INSTANCE_ID, *(f"{number:032x}in14" for number in range(2)))
+SPEEDUP: Final = 200.0
+MAX_TIME_LIMIT: Final = 29.0
+
+
+class ChaosRun:
+    """One cloud with everything that happens to it.
+
+    Args:
+        fork_server: starts the execution environments.
+
+    Attributes:
+        workers: the execution environments.
+        events: the events so far.
+        ledger: the deliveries so far.
+        disturbances: how many disturbances of each kind occurred.
+    """
+
+    def __init__(self, fork_server: ForkServer) -> None:
+        self._fork_server = fork_server
+        self.cloud = LocalCloud()
+        self.cloud.__enter__()
+        self.emulator = self.cloud.emulator
+        self.ledger = Ledger(self.emulator)
+        self.workers: list[Worker] = []
+        self.events: list[SourceEvent] = []
+        self.disturbances: Counter[str] = Counter()
+        self._senders: list[Worker | None] = []
+        self._ahead = 0.0
+        self._refused_until = 0.0
+        self.emulator.faults.script([self._sender_recorder()])
+
+    def _sender_recorder(self) -> Fault:
+        """A fault that never matches, but sees each request and records the sender."""
+
+        def record(request: Request) -> bool:
+            senders = (worker for worker in self.workers if worker.is_sender(request))
+            self._senders.append(next(senders, None))
+            return False
+
+        return Fault(where=record)
+
+    def now(self) -> float:
+        """The cloud's time in seconds since 1970."""
+        return time.time() + self._ahead
+
+    def wait(self, seconds: float) -> None:
+        """Lets time pass for the cloud and the workers."""
+        self._ahead += seconds
+        self.emulator.clock.advance(seconds)
+
+    def recover(self, seconds: float) -> None:
+        """Lets time pass, after which no other operation runs on the instances."""
+        self.wait(seconds)
+        for instance in self.emulator.instances:
+            if instance.status != "BACKING UP":
+                instance.status = "ACTIVE"
+
+    def refuse_connections(self, seconds: float) -> None:
+        """Lets the database service refuse connections for `seconds` of real time."""
+        self._refused_until = time.monotonic() + seconds
+        self.emulator.refuse_connections(seconds)
+
+    def add_other_backups(self, number: int) -> None:
+        """Adds backups that belong to no event."""
+        for _ in range(number):
+            self.emulator.add_backup(instance_id=INSTANCE_ID)
+
+    def add_urgent_fault(self, fault: Fault) -> None:
+        """Puts a fault before all pending ones."""
+        pending = self.emulator.faults.waiting[1:]
+        self.emulator.faults.script([self._sender_recorder(), fault, *pending])
+
+    def fail_backup(self, event: SourceEvent) -> None:
+        """Lets the event's backup fail, if it is still being built."""
+        for backup in self.emulator.backups:
+            if event.owns_backup(backup) and backup.status == "BUILDING":
+                self.emulator.fail_backup(backup.name)
+
+    def delete_backup(self, event: SourceEvent) -> None:
+        """Deletes the event's backup, if it is complete; faults do not affect the deletion."""
+        complete = [
+            backup
+            for backup in self.emulator.backups
+            if event.owns_backup(backup) and backup.status == "COMPLETED"
+        ]
+        pending = self.emulator.faults.waiting
+        self.emulator.faults.script(pending[:1])
+        for backup in complete:
+            # while connections are refused, the operator cannot delete
+            with contextlib.suppress(requests.ConnectionError):
+                delete_backup(self.emulator, backup)
+                self.ledger.deleted[event.number] += 1
+        self.emulator.faults.script(pending)
+
+    def deliver(self, events: list[SourceEvent], worker: Worker, seconds: float) -> list[Delivery]:
+        """Delivers events in one invocation and adds the deliveries to the ledger."""
+        return self.add_deliveries(self.invoke(events, worker, seconds))
+
+    def add_deliveries(self, deliveries: list[Delivery]) -> list[Delivery]:
+        """Adds deliveries to the ledger."""
+        for delivery in deliveries:
+            self.ledger.add(delivery)
+        return deliveries
+
+    def invoke(self, events: list[SourceEvent], worker: Worker, seconds: float) -> list[Delivery]:
+        """Invokes the function once, in a new process if the worker has none.
+
+        Args:
+            events: one event, or the events of a batch.
+            worker: the execution environment.
+            seconds: the time limit that Lambda sets.
+        """
+        if worker.environment is None:
+            worker.environment = self._fork_server.start(worker.variables)
+        envelope = events[0].envelope(self.now()) if len(events) == 1 else batch(events)
+        seen = len(self._senders)
+        try:
+            result = worker.environment.invoke(
+                envelope,
+                seconds=seconds,
+                request_id=events[0].request_id,
+                clock_offset=self._ahead + worker.clock_offset,
+                speedup=SPEEDUP,
+            )
+        except EnvironmentDied:
+            worker.close()
+            result = None
+        calls = self.emulator.calls[seen:]
+        senders = self._senders[seen : seen + len(calls)]
+        own = [call for call, sender in zip(calls, senders, strict=True) if sender is worker]
+        return deliveries_of(events, result, own)
+
+    def finish(self, tally: Tally) -> None:
+        """Ends the faults, delivers every event until it succeeds, and checks the ledger."""
+        self._end_faults()
+        rounds = self._deliver_until_success()
+        self.ledger.check_all(self.events, rounds)
+        needed = max(rounds.values(), default=MAX_DELIVERIES + 1)
+        tally.add_ledger(self.ledger, self.events, needed)
+        senders = zip(self.emulator.calls, self._senders, strict=True)
+        tally.add_calls([call for call, sender in senders if sender])
+        tally.faults.update(self.disturbances)
+
+    def _end_faults(self) -> None:
+        """Removes all faults and lets everything that is under way finish."""
+        self.emulator.faults.script([self._sender_recorder()])
+        self.emulator.list_lag = 0.0
+        self.emulator.backup_seconds = 0.0
+        self.emulator.jobs_show_backups = True
+        _clear_responses(self.cloud.secrets)
+        time.sleep(max(0.0, self._refused_until + 0.05 - time.monotonic()))
+        self.recover(60.0)
+
+    def _deliver_until_success(self) -> dict[int, int]:
+        """Delivers every event until it succeeds; returns the number of deliveries of each."""
+        rounds: dict[int, int] = {}
+        for number in range(1, MAX_DELIVERIES + 1):
+            for event in self.events:
+                if event.number not in rounds:
+                    worker = self.workers[(event.number + number) % len(self.workers)]
+                    [delivery] = self.deliver([event], worker, MAX_TIME_LIMIT)
+                    self.wait(1.0)
+                    if self._is_finished(delivery):
+                        rounds[event.number] = number
+        return rounds
+
+    def _is_finished(self, delivery: Delivery) -> bool:
+        """Whether an event needs no more deliveries. Without faults its job ID is known too."""
+        if delivery.outcome == "BackupFailed":
+            own = [one for one in self.emulator.backups if delivery.event.owns_backup(one)]
+            return [one.status for one in own] == ["FAILED"]
+        return delivery.outcome == ACCEPTED and delivery.record.get("job_lookup") != "failed"
+
+    def close(self) -> None:
+        """Ends all processes and the cloud."""
+        for worker in self.workers:
+            worker.close()
+        self.cloud.__exit__(None, None, None)
+
+
+def _clear_responses(extension: SecretsExtension) -> None:
+    """Uses up the scripted responses of the secrets extension."""
+    is_secret = False
+    while not is_secret:
+        with contextlib.suppress(requests.ConnectionError):
+            response = requests.get(
+                f"http://127.0.0.1:{extension.port}/secretsmanager/get",
+                params={"secretId": CREDENTIALS_SECRETS["aksk"]},
+                headers={"X-Aws-Parameters-Secrets-Token": extension.session_token},
+                timeout=5,
+            )
+            is_secret = response.headers["Content-Type"] == "application/json"

@@ -1,0 +1,83 @@
+"""One execution environment with its own credentials, which identify its requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.local_cloud.local_cloud import ACCESS_KEY, USER, LocalCloud
+
+if TYPE_CHECKING:
+    from tests.local_cloud.emulator.request import Request
+    from tests.local_cloud.execution_environment import ExecutionEnvironment
+
+
+class Worker:
+    """An execution environment of the function, started when it is needed.
+
+    Args:
+        number: a unique number.
+        cloud: the cloud that the function calls.
+        by_key: whether the function uses an access key instead of a password.
+        clock_offset: seconds by which its wall clock is ahead.
+
+    Attributes:
+        environment: the process, if it runs.
+        variables: the environment variables of the function.
+    """
+
+    def __init__(
+        self, number: int, cloud: LocalCloud, *, by_key: bool, clock_offset: float
+    ) -> None:
+        self.clock_offset = clock_offset
+        self.name = f"worker-{number}"
+        self._cloud = cloud
+        self._by_key = by_key
+        self._version = 0
+        self.environment: ExecutionEnvironment | None = None
+        self._store_credentials()
+
+    def _store_credentials(self) -> None:
+        secret = f"gaussdb-backup/{self.name}"
+        self._cloud.secrets.put(secret, self._credentials())
+        variables = self._cloud.environment("aksk" if self._by_key else "password")
+        self.variables = {**variables, "CREDENTIALS_SECRET_ID": secret}
+
+    def _credentials(self) -> dict[str, str]:
+        iam = self._cloud.emulator.iam
+        if self._by_key:
+            keys = {**ACCESS_KEY, "access_key": f"{self.name}-{self._version}"}
+            iam.add_access_key(keys["access_key"], keys["secret_key"])
+            return keys
+        user = {**USER, "username": self.name, "password": f"not-a-real-password-{self._version}"}
+        iam.add_user(self.name, user["password"], user["domain_name"])
+        return user
+
+    def rotate_credentials(self) -> None:
+        """Stores new credentials in the secret and invalidates the old ones."""
+        iam = self._cloud.emulator.iam
+        if self._by_key:
+            iam.remove_access_key(f"{self.name}-{self._version}")
+        else:
+            iam.change_password(self.name, "not-a-real-password-any-more", USER["domain_name"])
+        self._version += 1
+        self._store_credentials()
+
+    def is_sender(self, request: Request) -> bool:
+        """Whether a request carries the credentials of this worker, or logs in with them."""
+        if request.path == "/v3/auth/tokens":
+            return f'"{self.name}"'.encode() in request.body
+        signed_by = f"Access={self.name}-"
+        token = self._cloud.emulator.iam.find_token(request.headers.get("x-auth-token", ""))
+        by_token = token is not None and token.user.name == self.name
+        return by_token or signed_by in request.headers.get("authorization", "")
+
+    def kill(self) -> None:
+        """Kills the process during an invocation; the next invocation is a cold start."""
+        if self.environment is not None:
+            self.environment.kill()
+
+    def close(self) -> None:
+        """Ends the process between invocations."""
+        if self.environment is not None:
+            self.environment.close()
+            self.environment = None
