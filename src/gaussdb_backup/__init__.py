@@ -32,11 +32,14 @@ enforces this order with import-linter's layers (``pyproject.toml``).
         pages            the pages of a list become its entries
         models           the JSON objects that the API sends
     credentials/         how the function proves who it is
-        auth             cached credentials as a requests auth, renewed once when refused
-        iam              a user name and a password become a token
+        auth             the credentials of every call: cached, replaced when they are refused
+        issuer           the secret becomes an authorization: a key pair, or a token by a log-in
+        login            the one log-in phase of an invocation
+        iam              one log-in: a user name and a password become a token
         models           what a secret must hold, and how it authorizes a request
         secret_store     the secrets extension: a secret's name becomes its value
         signing          SDK-HMAC-SHA256, one pure function per published step
+        login_guard      may this version of the secret be used? against lock-out, pure
     request              a delivery becomes a checked request; its name follows from the event
     retention_policy     the deployment's policy: what RETENTION may hold
     payload_models       what a payload may hold, field by field
@@ -53,8 +56,8 @@ enforces this order with import-linter's layers (``pyproject.toml``).
     timestamps           times as events and the API write them
     errors               the names of everything that can go wrong
 
-A branch that is seldom taken (``actions.dispatch``, ``actions.create``, ``credentials.auth``) is
-imported when it is taken, because a cold start pays for each import. Everything else is imported
+A branch that is seldom taken (``actions.dispatch``, ``actions.create``, ``credentials.issuer``)
+is imported when it is taken, because a cold start pays for each import. Everything else is imported
 at the top, while Lambda lends a whole processor.
 """
 

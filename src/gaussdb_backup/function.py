@@ -8,8 +8,9 @@ from typing import Final, Protocol, TypeVar
 from pydantic import JsonValue
 
 from gaussdb_backup.actions.dispatch import ActionResult, perform
-from gaussdb_backup.clock import Clock, Deadline, deadline_of_invocation
+from gaussdb_backup.clock import Clock, deadline_of_invocation
 from gaussdb_backup.credentials.auth import Auth
+from gaussdb_backup.credentials.issuer import Invocation
 from gaussdb_backup.credentials.secret_store import SecretStore
 from gaussdb_backup.errors import BackupError, InternalError, PermissionDenied
 from gaussdb_backup.event_sources.base import DeliveryResult, EventContext
@@ -99,32 +100,34 @@ class BackupFunction:
             self._log_failure(error, source.trigger, "create", fields)
             return source.failure(error, context.aws_request_id)
         else:
-            return source.response(self._deliver_all(groups, deadline))
+            return source.response(self._deliver_all(groups, self._auth.begin(deadline)))
         finally:
             self._telemetry.flush()
 
     def _deliver_all(
-        self, groups: Sequence[Sequence[Delivery]], deadline: Deadline
+        self, groups: Sequence[Sequence[Delivery]], invocation: Invocation
     ) -> list[DeliveryResult]:
         """The results of all deliveries. Groups are processed at the same time."""
         if len(groups) == 1:
-            return self._deliver_group(groups[0], deadline)
+            return self._deliver_group(groups[0], invocation)
         with ThreadPoolExecutor(min(len(groups), MAX_CONCURRENCY)) as pool:
-            results = pool.map(lambda group: self._deliver_group(group, deadline), groups)
+            results = pool.map(lambda group: self._deliver_group(group, invocation), groups)
             return list(chain.from_iterable(results))
 
-    def _deliver_group(self, group: Sequence[Delivery], deadline: Deadline) -> list[DeliveryResult]:
+    def _deliver_group(
+        self, group: Sequence[Delivery], invocation: Invocation
+    ) -> list[DeliveryResult]:
         """The results of a group. After its first failure nothing more is attempted."""
         results: list[DeliveryResult] = []
         for delivery in group:
             if results and not isinstance(results[-1].end, dict):
                 results.append(DeliveryResult(delivery=delivery, end=None))
             else:
-                results.append(self._deliver(delivery, deadline))
+                results.append(self._deliver(delivery, invocation))
         return results
 
-    def _deliver(self, delivery: Delivery, deadline: Deadline) -> DeliveryResult:
-        gaussdb = GaussDB(self._settings.GAUSSDB_ENDPOINT, self._transport, self._auth, deadline)
+    def _deliver(self, delivery: Delivery, invocation: Invocation) -> DeliveryResult:
+        gaussdb = GaussDB(self._settings.GAUSSDB_ENDPOINT, self._transport, self._auth, invocation)
         fields: dict[str, object] = {
             "trigger": delivery.trigger,
             "correlation_id": delivery.correlation_id,

@@ -65,7 +65,7 @@ def _authorised(instance_id: str, times: int) -> list[requests.PreparedRequest]:
         project_id=settings.PROJECT_ID,
         clock=clock,
     )
-    authorization = access.authorization(deadline_of_invocation(clock, 30, math.inf))
+    authorization = access.authorization(access.begin(deadline_of_invocation(clock, 30, math.inf)))
     url = f"{settings.GAUSSDB_ENDPOINT}/v3/{authorization.project_id}/backups"
     return [
         requests.Request(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+import time
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -13,15 +15,18 @@ from tests.integration.call_counts import (
     QUARTER,
     Effort,
     effort,
+    errors,
     payload,
     ten_messages,
 )
+from tests.local_cloud.emulator import Fault
 from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import ACCESS_KEY, CREDENTIALS_SECRETS, USER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.local_cloud.emulator.faults import Kind
     from tests.local_cloud.local_cloud import Credentials
 
 WRONG_KEYS: Final = {**ACCESS_KEY, "secret_key": "not-the-secret-key"}
@@ -49,15 +54,90 @@ class TestKeyPair:
         assert len(invocation.calls) == 1
         assert spent.since() == effort()
 
-    def test_a_refused_one_is_not_tried_again(self, signing_harness: Harness) -> None:
-        """The secret is the same, so the answer would be."""
+    def test_a_refused_one_stands_for_five_minutes(self, signing_harness: Harness) -> None:
+        """Each invocation reads the secret once, to see whether it changed, and sends nothing."""
         signing_harness.cloud.secrets.rotate(KEYS, WRONG_KEYS)
         spent = Effort(signing_harness)
+        assert len(signing_harness.invoke(payload()).calls) == 1
+        assert spent.since() == effort(reads=1)
         for _ in range(3):
+            signing_harness.time.advance(90)
             invocation = signing_harness.invoke(payload())
             assert invocation.error_name == "CredentialsRejected"
-            assert len(invocation.calls) == 1
+            assert invocation.calls == []
             assert spent.since() == effort(reads=1)
+        signing_harness.time.advance(60)
+        assert len(signing_harness.invoke(payload()).calls) == 1
+
+    def test_a_refusal_ends_with_a_new_secret(self, signing_harness: Harness) -> None:
+        """At once, even where nothing but the version is new."""
+        signing_harness.cloud.secrets.rotate(KEYS, WRONG_KEYS)
+        signing_harness.invoke(payload())
+        signing_harness.cloud.secrets.rotate(KEYS, WRONG_KEYS)
+        assert len(signing_harness.invoke(payload()).calls) == 1
+        signing_harness.cloud.secrets.rotate(KEYS, ACCESS_KEY)
+        assert signing_harness.invoke(payload()).reply["outcome"] == "created"
+
+    def test_the_first_refusal_and_a_standing_one_are_told_apart(
+        self, signing_harness: Harness
+    ) -> None:
+        """A standing one says since when and until when, and repeats what the gateway said."""
+        signing_harness.cloud.secrets.rotate(KEYS, WRONG_KEYS)
+        first = signing_harness.invoke(payload())
+        assert "until" not in str(first.error)
+        standing = signing_harness.invoke(payload())
+        times = re.findall(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", str(standing.error))
+        since, until = (datetime.fromisoformat(time) for time in times)
+        assert until - since == timedelta(minutes=5)
+        assert standing.record["error_code"] == first.record["error_code"] == "APIGW.0301"
+
+    def test_a_batch_with_a_wrong_key_sends_one_signature(self, signing_harness: Harness) -> None:
+        """A key pair that was never accepted is tried by one call at a time."""
+        signing_harness.cloud.secrets.rotate(KEYS, WRONG_KEYS)
+        invocation = signing_harness.invoke(ten_messages(signing_harness))
+        assert errors(invocation) == ["CredentialsRejected"] * 10
+        assert len(invocation.calls) == 1
+
+    def test_a_batch_with_a_right_key_goes_side_by_side_after_its_first_call(
+        self, signing_harness: Harness
+    ) -> None:
+        """One slow call shows that the key is right, and the other nine take no longer together."""
+        batch = ten_messages(signing_harness)
+        for _ in range(10):
+            signing_harness.emulator.faults.add(Fault(kind="slow", seconds=0.3))
+        began = time.monotonic()
+        assert signing_harness.invoke(batch).reply == {"batchItemFailures": []}
+        assert time.monotonic() - began < 5 * 0.3
+
+    @pytest.mark.parametrize("kind", ["close", "html", "status"])
+    def test_a_response_that_shows_neither_leaves_the_key_on_trial(
+        self, signing_harness: Harness, kind: Kind
+    ) -> None:
+        """The next call is the only one again, and then the key is accepted or refused."""
+        signing_harness.cloud.secrets.rotate(KEYS, WRONG_KEYS)
+        batch = ten_messages(signing_harness)
+        signing_harness.emulator.faults.add(Fault(kind=kind, when="after"))
+        invocation = signing_harness.invoke(batch)
+        assert "CredentialsRejected" in errors(invocation)
+        assert len(invocation.calls) == 2
+
+    def test_a_key_is_never_blocked(self, signing_harness: Harness) -> None:
+        """Two hours of a wrong key, an invocation a minute, with batches among them."""
+        signing_harness.cloud.secrets.rotate(KEYS, WRONG_KEYS)
+        batch = ten_messages(signing_harness)
+        for minute in range(120):
+            signing_harness.invoke(batch if minute % 10 == 0 else payload())
+            signing_harness.time.advance(60)
+        assert signing_harness.emulator.iam.refused_signatures <= 120 / 5 + 1
+
+    def test_a_blocked_key_says_so(self, signing_harness: Harness) -> None:
+        """With the minutes that it takes."""
+        key = signing_harness.emulator.iam.access_key(ACCESS_KEY["access_key"])
+        assert key is not None
+        key.locked_until = signing_harness.emulator.clock.now() + timedelta(minutes=5)
+        assert "blocked for 5 minutes" in str(signing_harness.invoke(payload()).error)
+        signing_harness.time.advance(301)
+        assert signing_harness.invoke(payload()).reply["outcome"] == "created"
 
     def test_a_warm_one_reads_the_secret_afresh(self, signing_harness: Harness) -> None:
         """It may have changed since; here it has not."""

@@ -204,10 +204,10 @@ def test_a_body_that_is_no_log_in_is_refused(cloud: Emulator, body: bytes) -> No
 
 
 def test_a_project_that_is_not_the_users_is_refused(cloud: Emulator) -> None:
-    """403 if it exists, 404 if not, and 401 all the same if the password is wrong."""
+    """403 if it exists; as in Keystone, 401 if it does not, and if the password is wrong."""
     cloud.iam.add_user("outsider", PASSWORD, projects=frozenset())
     assert log_in(cloud, body_for(cloud, name="outsider")).status_code == 403
     unknown = log_in_body("0" * 32, domain_name=cloud.iam.domain.name)
-    assert log_in(cloud, unknown).status_code == 404
+    assert log_in(cloud, unknown).status_code == 401
     wrong = log_in_body("0" * 32, domain_name=cloud.iam.domain.name, password="wrong")
     assert log_in(cloud, wrong).status_code == 401

@@ -55,7 +55,7 @@ def test_a_secret_holds_credentials_or_says_what_is_wrong(value: dict[str, Any])
     """For any JSON object: what can be sent, or one line that names keys."""
     end = read(value)
     if isinstance(end, AccessKeyCredentials):
-        shown = f"{end.access_key}{end.security_token or ''}"
+        shown = f"{end.access_key}{end.secret_key}{end.security_token or ''}"
         assert shown.isascii()
         assert shown.isprintable()
     if isinstance(end, SecretUnavailable):

@@ -55,21 +55,23 @@ def test_a_password(password: str) -> None:
     assert (user.username, user.password, user.domain_name) == ("backup", password, "OTC-1")
 
 
-@pytest.mark.parametrize("key", [*KEY_PAIR, *PASSWORD])
+@pytest.mark.parametrize("key", ["secret_key", *PASSWORD])
 def test_a_missing_key_is_named(key: str) -> None:
-    """In a secret of its kind; a secret without an access key is meant to be a password."""
+    """In a secret that has another key of its kind."""
     whole = KEY_PAIR if key in KEY_PAIR else PASSWORD
     without = {name: value for name, value in whole.items() if name != key}
-    expected = "username" if key == "access_key" else key
-    assert f"key {expected} is missing" in fault_in(without)
+    assert f"key {key} is missing" in fault_in(without)
 
 
-def test_an_empty_secret_is_told_all_that_is_missing() -> None:
+@pytest.mark.parametrize(
+    "value", [{}, {"user": "a", "pass": "b"}, {"project_id": "a"}, {"secret_key": "a"}]
+)
+def test_a_secret_of_neither_kind_is_told_the_keys_of_both(value: dict[str, Any]) -> None:
     """One line for the operator, beginning with the variable that names the secret."""
-    assert fault_in({}) == (
-        "CREDENTIALS_SECRET_ID: key username is missing; key password is missing; "
-        "key domain_name is missing"
-    )
+    message = fault_in(value)
+    assert message.startswith("CREDENTIALS_SECRET_ID: ")
+    for key in (*KEY_PAIR, *PASSWORD):
+        assert key in message
 
 
 MALFORMED = [
@@ -77,8 +79,16 @@ MALFORMED = [
         ("access_key", value)
         for value in ("", f"{SPOKEN},", f"{SPOKEN} ", f"{SPOKEN}\n", f"ä{SPOKEN}", SPOKEN * 3000)
     ],
+    *[
+        (key, value)
+        for key in ("access_key", "secret_key", "security_token")
+        for value in (f'"{SPOKEN}"', f"'{SPOKEN}'", f" {SPOKEN}", f"{SPOKEN}\t", f"{SPOKEN}\x7f")
+    ],
     *[("security_token", value) for value in ("", f"{SPOKEN},", f"{SPOKEN}\n", f"ä{SPOKEN}", 5)],
-    *[("secret_key", value) for value in ("", SPOKEN * 200, 5, None, [SPOKEN], {"a": SPOKEN})],
+    *[
+        ("secret_key", value)
+        for value in ("", f"{SPOKEN}\n", f"ä{SPOKEN}", SPOKEN * 3000, 5, None, [SPOKEN])
+    ],
     *[("username", value) for value in ("", SPOKEN * 200, 5, None)],
     *[("password", value) for value in ("", SPOKEN * 200, 5, None, True, f"{SPOKEN}\ud800")],
     *[("domain_name", value) for value in ("", SPOKEN * 200, 5, None)],

@@ -50,12 +50,13 @@ def create_backup(request: CreateRequest, gaussdb: GaussDB) -> CreateResult:
         match next_step(state, deadline.remaining() - MIN_CALL_SECONDS, backoff(state.waits)):
             case Call.CREATE:
                 state = _asked(state, gaussdb.create(request))
+                state = state._replace(auth_error=gaussdb.auth_error)
             case Call.LOOK_UP:
                 from gaussdb_backup.actions.lookup import look_up
 
                 taken = isinstance(state.response, NameTaken)
                 seen = look_up(request, gaussdb, began, everywhere=taken)
-                state = state._replace(lookup=seen, waited=False)
+                state = state._replace(lookup=seen, waited=False, auth_error=gaussdb.auth_error)
             case Wait(seconds):
                 deadline.clock.sleep(seconds)
                 state = state._replace(waits=state.waits + 1, waited=True)

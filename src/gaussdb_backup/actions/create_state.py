@@ -65,6 +65,7 @@ class CreateState(NamedTuple):
         unresolved: the last response that left it open whether the backup was accepted.
         waits: how many waits there were so far.
         waited: the last step was a pause.
+        auth_error: there are no credentials, so that no call can succeed.
     """
 
     response: CreateResponse | BackupError | None = None
@@ -72,6 +73,7 @@ class CreateState(NamedTuple):
     unresolved: OutcomeUnknown | None = None
     waits: int = 0
     waited: bool = False
+    auth_error: BackupError | None = None
 
 
 class Call(Enum):
@@ -112,6 +114,8 @@ def next_step(state: CreateState, left: float, pause: float) -> Step:
         left: seconds left to this invocation, less what one more call needs.
         pause: seconds to wait where a pause is due; more where the service asks for more.
     """
+    if state.auth_error is not None and _shows_nothing(state.lookup):
+        return Fail(_verdict(state))
     match state.response:
         case None:
             return Call.CREATE if left >= 0 else Fail(_no_time())
@@ -158,6 +162,11 @@ def _after_pause(step: Call, state: CreateState, left: float, wait: float) -> St
     if state.waited:
         return step
     return Wait(wait) if wait <= left else Fail(_verdict(state))
+
+
+def _shows_nothing(lookup: LookupResult | None) -> bool:
+    """Whether the list has shown nothing that decides."""
+    return lookup is None or lookup.status is LookupStatus.INCONCLUSIVE
 
 
 def _verdict(state: CreateState) -> BackupError:

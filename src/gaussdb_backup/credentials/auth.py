@@ -1,80 +1,29 @@
-"""Either kind of credentials as a ``requests`` auth, renewed once when the cloud refuses it.
+"""The credentials of every call: cached, replaced when they are refused, and guarded.
 
-Five wrong log-ins lock an account, and many wrong signatures an access key; so nothing is refused
-twice in a row unless the secret changed in between. One environment renews once, however many
-messages of a batch wait for it: all state is behind one lock.
+``issuer`` makes an authorization from the secret. Here stand the lock around it, the authorization
+that all deliveries share, and what follows from a refused call. CONTRACT 3 has the rules.
 """
 
-import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
-
-from requests.auth import AuthBase
+from typing import Final
 
 from gaussdb_backup.clock import Clock, Deadline
-from gaussdb_backup.credentials.models import (
-    CREDENTIALS_VARIABLE,
-    AccessKeyCredentials,
-    PasswordCredentials,
-    SignatureAuth,
-    TokenAuth,
-    read_credentials,
-)
+from gaussdb_backup.credentials.issuer import Authorization, Invocation, Issuer
 from gaussdb_backup.credentials.secret_store import SecretStore
-from gaussdb_backup.errors import (
-    BackupError,
-    CredentialsRejected,
-    SecretUnavailable,
-    ServiceUnavailable,
-)
+from gaussdb_backup.errors import CredentialsRejected, ServiceUnavailable, Throttled
+from gaussdb_backup.http_client.error_mapping import map_error
+from gaussdb_backup.http_client.response import Response
 
-REFUSAL_STANDS_SECONDS: Final = 15 * 60.0
-
-
-class Authorization(NamedTuple):
-    """What authorises calls until the cloud refuses it or its time is over.
-
-    Args:
-        auth: puts the credentials on a request.
-        project_id: the project that the calls are for.
-        redact: what no message may show.
-        renew_at: wall time in seconds since 1970 from which on it is not to be used.
-        version: the secret's version that it was made from.
-    """
-
-    auth: AuthBase
-    project_id: str
-    redact: tuple[str, ...]
-    renew_at: float
-    version: str
-
-    def __repr__(self) -> str:
-        return f"Authorization(project_id={self.project_id!r}, version={self.version!r})"
-
-
-class _CachedSecret(NamedTuple):
-    """One version of the secret, checked."""
-
-    credentials: AccessKeyCredentials | PasswordCredentials
-    project_id: str
-    version: str
-
-
-class _RejectedLogin(NamedTuple):
-    """IAM's refusal of the log-in with one version of the secret, at a wall time."""
-
-    version: str
-    at: float
-    error: CredentialsRejected
+ACCEPTED_FAMILY: Final = "DBS."
 
 
 class Auth:
     """The credentials of one environment.
 
     Args:
-        store: where the secret lies.
+        store: reads the secret.
         secret_id: name or ARN of the secret.
         iam_endpoint: IAM's endpoint, needed for passwords.
         project_id: the project, where the environment names it.
@@ -90,158 +39,154 @@ class Auth:
         project_id: str | None,
         clock: Clock,
     ) -> None:
-        self._store = store
-        self._secret_id = secret_id
-        self._iam_endpoint = iam_endpoint
-        self._project_id = project_id
         self._clock = clock
+        self._issuer = Issuer(
+            store,
+            secret_id=secret_id,
+            iam_endpoint=iam_endpoint,
+            project_id=project_id,
+            clock=clock,
+        )
+        # around issuer and authorization: one refresh at a time, however many messages wait for it
         self._lock = threading.Lock()
-        self._held: _CachedSecret | None = None
-        self._read_in: Deadline | None = None
+        # held during the call that shows whether a key pair is right; taken before the other
+        self._trial = threading.Lock()
+        self._invocations = 0
         self._authorization: Authorization | None = None
-        self._renewed_in: Deadline | None = None
-        self._refusal: _RejectedLogin | None = None
-        self._given_up: tuple[Deadline, CredentialsRejected] | None = None
-        self._failures = 0
-        self._failure: BackupError | None = None
 
-    def authorization(self, deadline: Deadline) -> Authorization:
-        """What authorises calls now.
+    def begin(self, deadline: Deadline) -> Invocation:
+        """Begins an invocation."""
+        self._invocations += 1
+        return Invocation(self._invocations, deadline)
+
+    def send(self, call: Callable[[Authorization], Response], invocation: Invocation) -> Response:
+        """Sends a call with credentials, and once more with others if they are refused.
+
+        Args:
+            call: sends the call; whatever it raises is passed on.
+            invocation: the invocation that it belongs to.
 
         Raises:
             SecretUnavailable: the secret cannot be read or used.
-            CredentialsRejected: the cloud refuses it, and it has not changed since.
+            CredentialsRejected: IAM or GaussDB refuses it.
             ServiceUnavailable: IAM is out of order.
             Throttled: IAM asks for fewer log-ins.
         """
-        with self._alone(deadline):
-            if self._authorization is None or self._clock.now() >= self._authorization.renew_at:
-                self._authorization = self._issue(deadline)
+        authorization, response = self._send_once(call, invocation)
+        refusal = _refusal(response)
+        if refusal is None:
+            return response
+        self._replace(authorization, refusal, invocation)
+        authorization, response = self._send_once(call, invocation)
+        refusal = _refusal(response)
+        if refusal is None:
+            return response
+        raise refusal
+
+    def authorization(self, invocation: Invocation) -> Authorization:
+        """The credentials to use now.
+
+        Raises:
+            BackupError: as ``send``.
+        """
+        with _locked(self._lock, invocation.deadline):
+            if self._authorization is None:
+                self._authorization = self._issuer.issue(invocation)
+            elif self._is_due(self._authorization) and not invocation.renewed_by_time:
+                invocation.renewed_by_time = True
+                try:
+                    self._authorization = self._issuer.issue(invocation)
+                except (ServiceUnavailable, Throttled):
+                    # its times are only advice: the old token serves until it is refused
+                    return self._authorization
             return self._authorization
 
-    def renew(
-        self, refused: Authorization, error: CredentialsRejected, deadline: Deadline
-    ) -> Authorization:
-        """Another authorization in the place of one that the cloud refused with ``error``.
+    def _send_once(
+        self, call: Callable[[Authorization], Response], invocation: Invocation
+    ) -> tuple[Authorization, Response]:
+        """Sends a call; with a key pair that may be wrong, one call at a time."""
+        authorization = self.authorization(invocation)
+        if self._is_on_trial(authorization):
+            with _locked(self._trial, invocation.deadline):
+                # the call before this one may have shown that the key pair is right, or wrong
+                authorization = self.authorization(invocation)
+                if self._is_on_trial(authorization):
+                    response = call(authorization)
+                    self._learn(authorization, response, invocation)
+                    return authorization, response
+        return authorization, call(authorization)
+
+    def _is_on_trial(self, authorization: Authorization) -> bool:
+        return authorization.is_key_pair and not self._issuer.is_accepted(authorization.version)
+
+    def _learn(
+        self, authorization: Authorization, response: Response, invocation: Invocation
+    ) -> None:
+        """Notes whether a key pair was accepted; many responses show neither."""
+        refusal = _refusal(response)
+        # not _locked, because a response that is here must not end as one that never came
+        with self._lock:
+            if refusal is not None:
+                self._reject_key_pair(authorization, refusal, invocation)
+            elif _shows_acceptance(response):
+                self._issuer.accept(authorization.version)
+
+    def _replace(
+        self, refused: Authorization, refusal: CredentialsRejected, invocation: Invocation
+    ) -> None:
+        """Drops what was refused, and reads the secret afresh.
 
         Raises:
             CredentialsRejected: there is nothing else to try.
-            SecretUnavailable: the secret cannot be read or used.
-            ServiceUnavailable: IAM is out of order.
-            Throttled: IAM asks for fewer log-ins.
+            BackupError: as ``send``.
         """
-        with self._alone(deadline):
-            if self._authorization is refused:
-                self._drop(refused, error, deadline)
-            if self._authorization is None:
-                self._authorization = self._issue(deadline)
-            return self._authorization
+        with _locked(self._lock, invocation.deadline):
+            if refused.is_key_pair:
+                self._reject_key_pair(refused, refusal, invocation)
+                if self._issuer.read_secret(invocation).version == refused.version:
+                    raise refusal
+            elif self._authorization is refused:
+                if invocation.renewed_by_refusal:
+                    raise refusal
+                invocation.renewed_by_refusal = True
+                self._authorization = None
+                self._issuer.read_secret(invocation)
 
-    def _drop(self, refused: Authorization, error: CredentialsRejected, deadline: Deadline) -> None:
-        """Drops a refused authorization, once per invocation, and reads the secret again."""
-        if self._renewed_in is deadline:
-            raise error
-        self._renewed_in = deadline
-        self._authorization = None
-        held = self._fresh(deadline)
-        if isinstance(refused.auth, SignatureAuth) and held.version == refused.version:
-            self._held = None
-            self._given_up = (deadline, error)
-            raise error
+    def _reject_key_pair(
+        self, refused: Authorization, refusal: CredentialsRejected, invocation: Invocation
+    ) -> None:
+        self._issuer.reject_key_pair(refused.version, refusal, invocation)
+        if self._authorization is refused:
+            self._authorization = None
 
-    @contextmanager
-    def _alone(self, deadline: Deadline) -> Iterator[None]:
-        """One at a time; who waited for somebody that failed has failed with it.
+    def _is_due(self, authorization: Authorization) -> bool:
+        return self._clock.now() >= authorization.renew_at
 
-        After a key pair was refused for good, there is none in this invocation.
-        """
-        failures = self._failures
-        if not self._lock.acquire(timeout=deadline.remaining()):
-            raise ServiceUnavailable("no time is left to wait for the credentials")
-        try:
-            if self._failure is not None and self._failures > failures:
-                raise self._failure
-            if self._given_up is not None and self._given_up[0] is deadline:
-                raise self._given_up[1]
-            yield
-        except BackupError as error:
-            self._failures += 1
-            self._failure = error
-            raise
-        finally:
-            self._lock.release()
 
-    def _issue(self, deadline: Deadline) -> Authorization:
-        held = self._held or self._fresh(deadline)
-        if self._refuses(held):
-            held = self._fresh(deadline)
-        if self._refusal and self._refuses(held):
-            raise CredentialsRejected(
-                "IAM refused this secret, and it has not changed since",
-                evidence=self._refusal.error.evidence,
-            )
-        try:
-            return self._authorization_from(held, deadline)
-        except CredentialsRejected as error:
-            self._refusal = _RejectedLogin(held.version, self._clock.now(), error)
-            return self._issue(deadline)
+@contextmanager
+def _locked(lock: threading.Lock, deadline: Deadline) -> Iterator[None]:
+    """Holds a lock.
 
-    def _refuses(self, held: _CachedSecret) -> bool:
-        refusal = self._refusal
-        return (
-            refusal is not None
-            and refusal.version == held.version
-            and self._clock.now() < refusal.at + REFUSAL_STANDS_SECONDS
-        )
+    Raises:
+        ServiceUnavailable: the time is over before the lock is free.
+    """
+    if not lock.acquire(timeout=deadline.remaining()):
+        raise ServiceUnavailable("no time is left to wait for the credentials")
+    try:
+        yield
+    finally:
+        lock.release()
 
-    def _fresh(self, deadline: Deadline) -> _CachedSecret:
-        """The secret as this invocation reads it, once."""
-        if self._held is None or self._read_in is not deadline:
-            self._held = None
-            secret = self._store.read(self._secret_id, CREDENTIALS_VARIABLE, deadline)
-            credentials = read_credentials(secret)
-            self._held = _CachedSecret(credentials, self._project(credentials), secret.version)
-            self._read_in = deadline
-        return self._held
 
-    def _project(self, credentials: AccessKeyCredentials | PasswordCredentials) -> str:
-        ids = {self._project_id, credentials.project_id} - {None}
-        if len(ids) != 1:
-            fault = (
-                "PROJECT_ID and the secret's differ" if ids else "neither PROJECT_ID nor its own"
-            )
-            raise SecretUnavailable(f"{CREDENTIALS_VARIABLE}: key project_id: {fault}")
-        return str(ids.pop())
+def _refusal(response: Response) -> CredentialsRejected | None:
+    """The error of a response that refuses the credentials."""
+    error = map_error(response) if response.status >= 400 else None
+    return error if isinstance(error, CredentialsRejected) else None
 
-    def _authorization_from(self, held: _CachedSecret, deadline: Deadline) -> Authorization:
-        match held.credentials:
-            case AccessKeyCredentials() as keys:
-                return Authorization(
-                    auth=SignatureAuth(keys, held.project_id, self._clock),
-                    project_id=held.project_id,
-                    redact=(keys.access_key, keys.secret_key, keys.security_token or ""),
-                    renew_at=math.inf,
-                    version=held.version,
-                )
-            case PasswordCredentials() as password:
-                return self._logged_in(password, held, deadline)
 
-    def _logged_in(
-        self, password: PasswordCredentials, held: _CachedSecret, deadline: Deadline
-    ) -> Authorization:
-        from gaussdb_backup.credentials.iam import log_in
-
-        if self._iam_endpoint is None:
-            raise SecretUnavailable(
-                f"{CREDENTIALS_VARIABLE}: holds a password, which needs IAM_ENDPOINT"
-            )
-        token = log_in(
-            self._store.transport, self._iam_endpoint, password, held.project_id, deadline
-        )
-        return Authorization(
-            auth=TokenAuth(token.value),
-            project_id=held.project_id,
-            redact=(token.value, password.password),
-            renew_at=token.renew_at,
-            version=held.version,
-        )
+def _shows_acceptance(response: Response) -> bool:
+    """Whether a response comes from behind the gateway, which checks signatures first."""
+    if response.status < 400:
+        return 200 <= response.status < 300
+    code = map_error(response).evidence.error_code or ""
+    return response.status < 500 and code.upper().startswith(ACCEPTED_FAMILY)

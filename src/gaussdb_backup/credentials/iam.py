@@ -1,23 +1,39 @@
-"""A user and a password become a token of one project.
+"""One log-in: a user name and a password become a token of one project.
 
-Source: Open Telekom Cloud, "Identity and Access Management API Reference", "Obtaining a User
-Token" (``POST /v3/auth/tokens``).
+Sources: Open Telekom Cloud, "Identity and Access Management API Reference", "Obtaining a User
+Token" (``POST /v3/auth/tokens``); OpenStack Keystone, which IAM is built on. Keystone responds to a
+wrong password, user, domain or project and to a missing right with one and the same 401.
 """
 
 import json
-from typing import Annotated, Final, NamedTuple
-
-from pydantic import AliasPath, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+import re
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 from gaussdb_backup.clock import Deadline
 from gaussdb_backup.credentials.models import PasswordCredentials
-from gaussdb_backup.errors import CredentialsRejected, ServiceUnavailable
-from gaussdb_backup.http_client.error_mapping import read_evidence, unreadable_response
+from gaussdb_backup.errors import BackupError, CredentialsRejected, ServiceUnavailable
+from gaussdb_backup.http_client.error_mapping import (
+    lock_reason,
+    map_error,
+    read_evidence,
+    unreadable_response,
+)
+from gaussdb_backup.http_client.pauses import timeout_within
 from gaussdb_backup.http_client.response import Response
-from gaussdb_backup.http_client.retry import call_timeout, retry_read
-from gaussdb_backup.http_client.transport import Transport
+from gaussdb_backup.http_client.transport import NotSent, ResponseLost, Transport
+from gaussdb_backup.timestamps import parse_utc
 
 MAX_MARGIN_SECONDS: Final = 300.0
+MIN_LIFETIME_SECONDS: Final = 300.0
+MAX_LIFETIME_SECONDS: Final = 24 * 3600.0
+DEFAULT_LIFETIME_SECONDS: Final = 3600.0
+
+_HEADER_TEXT = r"[!-~]{1,65536}"
+_LIKELY_CAUSES = (
+    "check user, password and domain in the secret, the project ID, the user's right on that "
+    "project, and that the user needs no MFA"
+)
 
 
 class Token(NamedTuple):
@@ -30,53 +46,160 @@ class Token(NamedTuple):
         return f"Token(renew_at={self.renew_at})"
 
 
-class _Life(BaseModel):
-    """The part of IAM's answer that counts."""
+class LoginFailure(NamedTuple):
+    """A log-in that gave no token.
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
+    Args:
+        error: what the delivery ends with, unless another log-in gives a token.
+        is_lost: IAM may have judged the log-in, and its verdict did not arrive.
+        may_retry: the same log-in may succeed soon.
+    """
 
-    expires_at: Annotated[AwareDatetime, Field(validation_alias=AliasPath("token", "expires_at"))]
-    issued_at: Annotated[
-        AwareDatetime | None, Field(validation_alias=AliasPath("token", "issued_at"))
-    ] = None
+    error: BackupError
+    is_lost: bool = False
+    may_retry: bool = False
 
 
-def log_in(
+def request_token(
     transport: Transport,
     endpoint: str,
     user: PasswordCredentials,
     project_id: str,
     deadline: Deadline,
-) -> Token:
-    """Fetches a token whose scope is one project.
+) -> Token | LoginFailure:
+    """Sends one log-in.
 
     Args:
-        transport: what carries the requests.
+        transport: sends the request.
         endpoint: IAM's endpoint, without ``/v3``.
         user: who logs in.
-        project_id: the project.
+        project_id: the project that the token is for.
         deadline: the end of the invocation.
-
-    Raises:
-        CredentialsRejected: IAM refuses the user, the password or the project.
-        ServiceUnavailable: IAM cannot be reached or is out of order.
-        Throttled: IAM asks for fewer log-ins.
     """
-    body = _request_body(user, project_id)
-
-    def ask() -> Response:
-        return transport.send(
+    part = f"IAM at {urlsplit(endpoint).netloc}"
+    try:
+        response = transport.send(
             "POST",
             f"{endpoint}/v3/auth/tokens?nocatalog=true",
-            seconds=call_timeout(deadline),
+            seconds=timeout_within(deadline.remaining()),
             headers={"Content-Type": "application/json"},
-            body=body,
+            body=_request_body(user, project_id),
         )
+    except NotSent as failure:
+        return LoginFailure(
+            ServiceUnavailable(f"no connection to {part}: {failure}"), may_retry=True
+        )
+    except ResponseLost as failure:
+        error = ServiceUnavailable(f"no response from {part}: {failure}")
+        return LoginFailure(error, is_lost=True, may_retry=True)
+    response = response._replace(redact=(user.password,))
+    return read_login_response(response, deadline.clock.now(), part)
 
-    answer = retry_read(ask, deadline)
-    if answer.status != 201:
-        raise _refusal(answer, user)
-    return _token(answer, deadline.clock.now())
+
+def read_login_response(response: Response, now: float, part: str) -> Token | LoginFailure:
+    """What IAM's response to a log-in says; pure.
+
+    Args:
+        response: the response.
+        now: wall time in seconds since 1970.
+        part: IAM and its host, for messages.
+    """
+    status = response.status
+    if 200 <= status < 300:
+        token = _read_token(response, now)
+        return token or LoginFailure(unreadable_response(response, part), is_lost=True)
+    if status == 429 or status >= 500:
+        error = map_error(response, part)
+        return LoginFailure(error, is_lost=status in {502, 504}, may_retry=True)
+    if status < 400 or status in {408, 425} or _is_html(response):
+        return LoginFailure(
+            ServiceUnavailable(
+                f"the response of {part} is not the documented one (HTTP {status}): is "
+                "IAM_ENDPOINT right?",
+                evidence=read_evidence(response),
+                retry_after=map_error(response, part).retry_after,
+            )
+        )
+    if _is_refusal(response):
+        return LoginFailure(_refusal(response, part))
+    return LoginFailure(map_error(response, part))
+
+
+def _is_refusal(response: Response) -> bool:
+    """Whether IAM refuses the user, the password, the domain or the project."""
+    match response.status:
+        case 401 | 403:
+            return True
+        case 400:
+            return _is_of_iam(response.body)
+        case 404:
+            # a wrong endpoint is a 404 as well, but says nothing of a project
+            message = read_evidence(response).error_msg or ""
+            return _is_of_iam(response.body) and "project" in message.lower()
+        case _:
+            return False
+
+
+def _refusal(response: Response, part: str) -> CredentialsRejected:
+    evidence = read_evidence(response)
+    reason = lock_reason(evidence.error_msg or "") or _LIKELY_CAUSES
+    return CredentialsRejected(f"{part} refuses the log-in: {reason}", evidence=evidence)
+
+
+def _is_html(response: Response) -> bool:
+    content_type = response.headers.get("Content-Type", "")
+    return "html" in content_type.lower() or response.body.lstrip()[:1] == b"<"
+
+
+def _is_of_iam(body: bytes) -> bool:
+    """Whether a body has the form of IAM's errors: Keystone's, or IAM's numbered one."""
+    value = _json_object(body) or {}
+    code = value.get("error_code")
+    return isinstance(value.get("error"), dict) or (
+        isinstance(code, str) and code.upper().startswith("IAM.")
+    )
+
+
+def _read_token(response: Response, now: float) -> Token | None:
+    value = response.headers.get("X-Subject-Token", "")
+    body = _json_object(response.body)
+    if not re.fullmatch(_HEADER_TEXT, value) or body is None:
+        return None
+    token = body.get("token")
+    times = token if isinstance(token, dict) else {}
+    return Token(
+        value, now + _seconds_to_keep(times.get("issued_at"), times.get("expires_at"), now)
+    )
+
+
+def _seconds_to_keep(issued_at: object, expires_at: object, now: float) -> float:
+    """By IAM's own clock where it tells both times, because ours may differ by minutes.
+
+    The times are advice: whatever they say, the token is used, and replaced when it is refused.
+    """
+    expires = _seconds(expires_at)
+    issued = _seconds(issued_at)
+    if expires is None:
+        seconds = DEFAULT_LIFETIME_SECONDS
+    else:
+        seconds = expires - (now if issued is None else issued)
+    seconds = min(max(seconds, MIN_LIFETIME_SECONDS), MAX_LIFETIME_SECONDS)
+    return seconds - min(MAX_MARGIN_SECONDS, seconds / 10)
+
+
+def _seconds(time: object) -> float | None:
+    try:
+        return parse_utc(time).timestamp() if isinstance(time, str) else None
+    except ValueError:
+        return None
+
+
+def _json_object(body: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _request_body(user: PasswordCredentials, project_id: str) -> bytes:
@@ -84,30 +207,3 @@ def _request_body(user: PasswordCredentials, project_id: str) -> bytes:
     identity = {"methods": ["password"], "password": {"user": named}}
     scope = {"project": {"id": project_id}}
     return json.dumps({"auth": {"identity": identity, "scope": scope}}).encode()
-
-
-def _refusal(
-    answer: Response, user: PasswordCredentials
-) -> CredentialsRejected | ServiceUnavailable:
-    if answer.status < 400:
-        return unreadable_response(answer)
-    evidence = read_evidence(answer._replace(redact=(user.password, user.username)))
-    return CredentialsRejected("IAM refuses the log-in", evidence=evidence)
-
-
-def _token(answer: Response, now: float) -> Token:
-    value = answer.headers.get("X-Subject-Token")
-    try:
-        life = _Life.model_validate_json(answer.body)
-    except ValidationError:
-        raise unreadable_response(answer) from None
-    if not value:
-        raise unreadable_response(answer)
-    return Token(value, now + _seconds_to_keep(life, now))
-
-
-def _seconds_to_keep(life: _Life, now: float) -> float:
-    """By IAM's own clock where it tells both ends, for ours may differ by minutes."""
-    issued = life.issued_at.timestamp() if life.issued_at else now
-    seconds = max(0.0, life.expires_at.timestamp() - issued)
-    return seconds - min(MAX_MARGIN_SECONDS, seconds / 10)

@@ -1,4 +1,4 @@
-"""The two kinds of credentials: what a secret must hold, and how each authorises a request."""
+"""The two kinds of credentials: what a secret must hold, and how each authorizes a request."""
 
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -14,9 +14,18 @@ from gaussdb_backup.errors import SecretUnavailable
 
 CREDENTIALS_VARIABLE: Final = "CREDENTIALS_SECRET_ID"
 
-_HeaderText = Annotated[str, Field(pattern=r"^[!-+\--~]+$", max_length=16384)]
+# Printable ASCII without blanks, " and '. What stands in a header has no comma either, because a
+# comma ends a part of Authorization.
+_KeyText = Annotated[str, Field(pattern=r"^[!#-&(-~]+$", max_length=16384)]
+_HeaderText = Annotated[str, Field(pattern=r"^[!#-&(-+\--~]+$", max_length=16384)]
 _Text = Annotated[str, Field(min_length=1, max_length=1024)]
 _ProjectId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+_NEITHER_KIND: Final = (
+    "key access_key and key username are missing: a key pair has the keys access_key and "
+    "secret_key, a password has username, password and domain_name"
+)
 
 
 class AccessKeyCredentials(BaseModel):
@@ -25,7 +34,7 @@ class AccessKeyCredentials(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
 
     access_key: _HeaderText = Field(repr=False)
-    secret_key: _Text = Field(repr=False)
+    secret_key: _KeyText = Field(repr=False)
     security_token: _HeaderText | None = Field(default=None, repr=False)
     project_id: _ProjectId | None = None
 
@@ -42,7 +51,7 @@ class PasswordCredentials(BaseModel):
 
 
 class TokenAuth(AuthBase):
-    """Authorises a request by an IAM token."""
+    """Authorizes a request by an IAM token."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -54,7 +63,7 @@ class TokenAuth(AuthBase):
 
 
 class SignatureAuth(AuthBase):
-    """Authorises a request by a signature over exactly the bytes that are sent."""
+    """Authorizes a request by a signature over exactly the bytes that are sent."""
 
     def __init__(self, keys: AccessKeyCredentials, project_id: str, clock: Clock) -> None:
         self._keys = keys
@@ -93,7 +102,13 @@ def read_credentials(secret: Secret) -> AccessKeyCredentials | PasswordCredentia
     Raises:
         SecretUnavailable: in one line, the keys that are missing or malformed.
     """
-    kind = AccessKeyCredentials if "access_key" in secret.value else PasswordCredentials
+    kind: type[AccessKeyCredentials | PasswordCredentials]
+    if "access_key" in secret.value:
+        kind = AccessKeyCredentials
+    elif secret.value.keys() & PasswordCredentials.model_fields.keys() - {"project_id"}:
+        kind = PasswordCredentials
+    else:
+        raise SecretUnavailable(f"{CREDENTIALS_VARIABLE}: {_NEITHER_KIND}")
     try:
         return kind.model_validate(secret.value, strict=True)
     except ValidationError as error:
@@ -103,3 +118,27 @@ def read_credentials(secret: Secret) -> AccessKeyCredentials | PasswordCredentia
             for fault in faults
         )
         raise SecretUnavailable(f"{CREDENTIALS_VARIABLE}: {shown}") from None
+
+
+def read_project_id(
+    credentials: AccessKeyCredentials | PasswordCredentials, project_id: str | None
+) -> str:
+    """The project of the calls: from the environment, from the secret, or the same from both.
+
+    Args:
+        credentials: what the secret holds.
+        project_id: what ``PROJECT_ID`` holds.
+
+    Raises:
+        SecretUnavailable: there is none, or there are two.
+    """
+    ids = {project_id, credentials.project_id} - {None}
+    if not ids:
+        raise SecretUnavailable(
+            f"{CREDENTIALS_VARIABLE}: no project ID: set PROJECT_ID or project_id in the secret"
+        )
+    if len(ids) > 1:
+        raise SecretUnavailable(
+            f"{CREDENTIALS_VARIABLE}: PROJECT_ID and project_id in the secret differ"
+        )
+    return str(ids.pop())

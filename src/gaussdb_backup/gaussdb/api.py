@@ -10,11 +10,10 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from gaussdb_backup.clock import Deadline
-from gaussdb_backup.credentials.auth import Auth, Authorization
+from gaussdb_backup.credentials.auth import Auth
+from gaussdb_backup.credentials.issuer import Authorization, Invocation
 from gaussdb_backup.errors import (
     BackupError,
-    CredentialsRejected,
     OutcomeUnknown,
     ServiceUnavailable,
 )
@@ -36,20 +35,25 @@ class GaussDB:
         endpoint: the API's endpoint.
         transport: sends the requests.
         auth: authorizes them.
-        deadline: the end of the invocation.
+        invocation: the invocation that the delivery belongs to.
 
     Attributes:
-        deadline: the same.
+        auth_error: why there are no credentials, so that no call of this delivery can succeed.
+        deadline: the end of the invocation.
         calls: the milliseconds of each call so far.
         creates: how many create requests were sent.
         log_fields: what else the delivery's log line shows of its calls.
     """
 
-    def __init__(self, endpoint: str, transport: Transport, auth: Auth, deadline: Deadline) -> None:
+    def __init__(
+        self, endpoint: str, transport: Transport, auth: Auth, invocation: Invocation
+    ) -> None:
         self._endpoint = endpoint
         self._transport = transport
         self._auth = auth
-        self.deadline: Final = deadline
+        self._invocation = invocation
+        self.auth_error: BackupError | None = None
+        self.deadline: Final = invocation.deadline
         self.calls: list[float] = []
         self.creates = 0
         self.log_fields: dict[str, object] = {}
@@ -98,14 +102,15 @@ class GaussDB:
         return redact_message(message, self._redact)
 
     def _authorized(self, method: str, path: str, body: bytes | None = None) -> Response:
-        """Sends a request, and once more with renewed credentials if they were refused."""
-        authorization = self._auth.authorization(self.deadline)
-        response = self._send(authorization, method, path, body)
-        refusal = map_error(response) if response.status >= 400 else None
-        if not isinstance(refusal, CredentialsRejected):
-            return response
-        renewed = self._auth.renew(authorization, refusal, self.deadline)
-        return self._send(renewed, method, path, body)
+        """Sends a request with credentials that the service accepts."""
+        try:
+            return self._auth.send(
+                lambda authorization: self._send(authorization, method, path, body),
+                self._invocation,
+            )
+        except BackupError as error:
+            self.auth_error = error
+            raise
 
     def _send(
         self, authorization: Authorization, method: str, path: str, body: bytes | None

@@ -84,26 +84,38 @@ SERVICE_CODES: Final[Mapping[str, Meaning]] = {
 }
 
 GATEWAY_CODES: Final[Mapping[str, Meaning]] = {
-    **_row(RequestRejected, "the gateway knows no such path: is the endpoint right?", "0101"),
-    **_row(RequestRejected, "the gateway is not set up for this call", "0103 0104 0105 0106"),
-    **_row(RequestRejected, "the gateway finds the request wrong or too large", "0201 0602"),
-    **_row(ServiceUnavailable, "the gateway does not reach {part}", "0202 0203 0610"),
-    **_row(RequestRejected, "the gateway refuses protocol or certificate", "0204 0205 0607"),
-    **_row(CredentialsRejected, "the gateway refuses the credentials", "0301 0303 0305 0311"),
-    **_row(CredentialsRejected, "the gateway wants a new token", "0307"),
+    **_row(
+        RequestRejected, "the gateway of {part} knows no such path: is the endpoint right?", "0101"
+    ),
+    **_row(
+        RequestRejected, "the gateway of {part} is not set up for this call", "0103 0104 0105 0106"
+    ),
+    **_row(
+        RequestRejected, "the gateway of {part} finds the request wrong or too large", "0201 0602"
+    ),
+    **_row(ServiceUnavailable, "the gateway of {part} does not reach it", "0202 0203 0610"),
+    **_row(
+        RequestRejected, "the gateway of {part} refuses protocol or certificate", "0204 0205 0607"
+    ),
+    **_row(
+        CredentialsRejected, "the gateway of {part} refuses the credentials", "0301 0303 0305 0311"
+    ),
+    **_row(CredentialsRejected, "the gateway of {part} wants a new token", "0307"),
     **_row(
         PermissionDenied,
-        "the gateway does not let these credentials through",
+        "the gateway of {part} does not let these credentials through",
         "0302 0304 0306 0310 0801 0802",
     ),
     **_row(
-        PermissionDenied, "the gateway does not let this address through", "0401 0402 0404 0405"
+        PermissionDenied,
+        "the gateway of {part} does not let this address through",
+        "0401 0402 0404 0405",
     ),
-    **_row(Throttled, "the gateway's limit of requests is reached", "0308"),
+    **_row(Throttled, "the request limit of the gateway of {part} is reached", "0308"),
     **_row(RequestRejected, "the quota of the application is used up", "0501 0502"),
     **_row(
         ServiceUnavailable,
-        "the gateway failed inside",
+        "the gateway of {part} failed inside",
         "0601 0605 0606 0608 0609 0611 0612 0613 0705",
     ),
 }

@@ -123,21 +123,20 @@ def _meaning(response: Response, evidence: Evidence) -> Meaning:
     fallback = BY_STATUS.get(status, (RequestRejected, "{part} rejects the request"))
     meaning = meaning_of(evidence.error_code or "")
     if meaning is None or meaning[0] in {CredentialsRejected, PermissionDenied}:
-        return _blocked(_message(_parts(response.body)) or "") or meaning or fallback
+        reason = lock_reason(_message(_parts(response.body)) or "")
+        return (CredentialsRejected, reason) if reason else meaning or fallback
     return meaning
 
 
-def _blocked(message: str) -> Meaning | None:
-    """The meaning of the cloud's words for a blocked access key or a locked account."""
+def lock_reason(message: str) -> str | None:
+    """What the cloud's words for a blocked access key or a locked account mean."""
     if re.search(_KEY_BLOCKED, message):
         minutes = _minutes(message, KEY_BLOCKED_MINUTES)
-        reason = f"the access key is blocked for {minutes} minutes after too many wrong signatures"
-    elif re.search(_ACCOUNT_LOCKED, message):
+        return f"the access key is blocked for {minutes} minutes after too many wrong signatures"
+    if re.search(_ACCOUNT_LOCKED, message):
         minutes = _minutes(message, ACCOUNT_LOCKED_MINUTES)
-        reason = f"the account is locked for {minutes} minutes after too many wrong log-ins"
-    else:
-        return None
-    return (CredentialsRejected, reason)
+        return f"the account is locked for {minutes} minutes after too many wrong log-ins"
+    return None
 
 
 def _minutes(message: str, default: int) -> int:

@@ -35,6 +35,9 @@ class Accounts:
         token_lifetime: the lifetime of new tokens.
         log_ins: the number of successful password log-ins.
         refused_log_ins: the number of rejected log-ins, including those of locked accounts.
+        lock_outs: how often an account was locked.
+        refused_signatures: the number of calls with a wrong signature or an unknown key.
+        blocked_keys: how often an access key was blocked.
     """
 
     def __init__(self, now: Callable[[], datetime], domain_name: str) -> None:
@@ -42,6 +45,9 @@ class Accounts:
         self.token_lifetime = timedelta(hours=24)
         self.log_ins = 0
         self.refused_log_ins = 0
+        self.lock_outs = 0
+        self.refused_signatures = 0
+        self.blocked_keys = 0
         self.projects: dict[str, Project] = {}
         self._domains: dict[str, Domain] = {}
         self._users: dict[tuple[str, str], User] = {}
@@ -181,6 +187,7 @@ class Accounts:
             return
         user.failures = [*(at for at in user.failures if now - at < FAILURE_WINDOW), now]
         if len(user.failures) >= MAX_LOG_IN_FAILURES:
+            self.lock_outs += 1
             user.locked_until = now + LOCK_TIME
             user.failures.clear()
 

@@ -66,6 +66,13 @@ class Gateway:
         return Caller(token.user, token.project.id if token.project else None, by_signature=False)
 
     def _by_signature(self, request: Request, now: datetime) -> Caller:
+        try:
+            return self._signer(request, now)
+        except ErrorResponse:
+            self._accounts.refused_signatures += 1
+            raise
+
+    def _signer(self, request: Request, now: datetime) -> Caller:
         claim = read_authorization(request.headers["authorization"])
         if claim is None:
             raise _unauthenticated("verify aksk signature fail")
@@ -109,5 +116,6 @@ class Gateway:
     def _count_failure(self, key: AccessKey, now: datetime) -> None:
         key.failures += 1
         if key.failures >= MAX_KEY_FAILURES:
+            self._accounts.blocked_keys += 1
             key.failures = 0
             key.locked_until = now + KEY_LOCK_TIME

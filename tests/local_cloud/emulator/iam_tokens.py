@@ -8,6 +8,9 @@ from tests.local_cloud.emulator.identities import Domain, Project, Token, User
 from tests.local_cloud.emulator.request import Request
 from tests.local_cloud.emulator.responses import ErrorResponse, iam_error
 
+# OpenStack Keystone: one text for a project that does not exist, is disabled, or is not the user's
+REFUSED_SCOPE = "The request you have made requires authentication."
+
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
@@ -102,7 +105,7 @@ def find_project(scope: dict[str, object], accounts: Accounts) -> Project | None
     for project in accounts.projects.values():
         if wanted == (project.id if key == "id" else project.name):
             return project
-    raise ErrorResponse(iam_error(404, f"Could not find project: {wanted}"))
+    raise ErrorResponse(iam_error(401, REFUSED_SCOPE))
 
 
 def _domain(domain: Domain) -> dict[str, object]:
