@@ -42,6 +42,7 @@ enforces this order with import-linter's layers (``pyproject.toml``).
         login_guard      may this version of the secret be used? against lock-out, pure
     request              a delivery becomes a checked request; its name follows from the event
     retention_policy     the deployment's policy: what RETENTION may hold
+    payload_validation   text becomes JSON, and JSON the checked fields of an action
     payload_models       what a payload may hold, field by field
     http_client/         requests to other hosts
         retry            when to send a read-only request again

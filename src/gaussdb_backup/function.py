@@ -147,7 +147,7 @@ class BackupFunction:
     def _perform(
         self, delivery: Delivery, gaussdb: GaussDB, fields: dict[str, object]
     ) -> ActionResult:
-        request = read_request(delivery)
+        request = read_request(delivery, self._clock.utc())
         fields["instance_id"] = request.instance_id
         if isinstance(request, CreateRequest | StatusRequest):
             fields["backup_name"] = request.name

@@ -11,8 +11,8 @@ without the time where the event has none that stays the same on every delivery.
 
 import hashlib
 import json
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
@@ -24,12 +24,12 @@ from gaussdb_backup.payload_models import (
     CreatePayload,
     StatusRequest,
     VerifyRequest,
-    invalid_request,
-    validate_payload,
 )
+from gaussdb_backup.payload_validation import invalid_request, payload_fields, validate_payload
 from gaussdb_backup.timestamps import format_utc, parse_utc
 
-DEFAULT_PREFIX = "auto"
+DEFAULT_PREFIX: Final = "auto"
+MAX_AHEAD: Final = timedelta(minutes=5)
 
 
 class Identity(NamedTuple):
@@ -97,8 +97,12 @@ class CreateRequest(NamedTuple):
 Request = CreateRequest | StatusRequest | CheckRequest | VerifyRequest
 
 
-def read_request(delivery: Delivery) -> Request:
-    """The request that a delivery makes, checked against every rule of the contract.
+def read_request(delivery: Delivery, now: datetime) -> Request:
+    """The request of a delivery, checked against every rule for payloads.
+
+    Args:
+        delivery: the delivery.
+        now: the time in UTC, for the check that the event is not from the future.
 
     Raises:
         InvalidRequest: with one violation per broken rule.
@@ -106,19 +110,18 @@ def read_request(delivery: Delivery) -> Request:
     """
     if delivery.error is not None:
         raise delivery.error
-    received = _object(delivery.payload)
+    received = payload_fields(delivery.payload)
     fields = validate_payload(received, delivery.actions)
     match fields:
         case CreatePayload():
-            return _create(fields, received, delivery)
+            return _create(fields, received, delivery, now)
         case _:
             return fields
 
 
-def canonical_json(value: dict[str, JsonValue]) -> str:
-    """The one spelling of a payload: nulls dropped, keys sorted, no blanks, no ASCII escapes."""
-    present = {name: part for name, part in value.items() if part is not None}
-    return json.dumps(present, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def canonical_json(fields: dict[str, JsonValue]) -> str:
+    """The only spelling of a payload's fields: keys sorted, no blanks, no ASCII escapes."""
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def derived_name(prefix: str, identity: Identity, instance_id: str) -> str:
@@ -138,13 +141,18 @@ def derived_name(prefix: str, identity: Identity, instance_id: str) -> str:
 
 
 def _create(
-    fields: CreatePayload, received: dict[str, JsonValue], delivery: Delivery
+    fields: CreatePayload, received: dict[str, JsonValue], delivery: Delivery, now: datetime
 ) -> CreateRequest:
     if fields.name and (fields.scheduled_time or delivery.scheduled):
         raise invalid_request(
-            "/name", "cannot be fixed for a schedule, whose second run would find it"
+            "/name", "cannot be fixed for a schedule, because its second run would find it"
         )
     identity = _identity(fields, received, delivery)
+    if identity.time is not None and identity.time - now > MAX_AHEAD:
+        # Whoever could ask ahead would take the name of a backup that is yet to come.
+        if fields.scheduled_time:
+            raise invalid_request("/scheduled_time", "is more than 5 minutes ahead of the clock")
+        raise invalid_request("", "is from an event more than 5 minutes ahead of the clock")
     prefix = fields.name_prefix or DEFAULT_PREFIX
     return CreateRequest(
         instance_id=fields.instance_id,
@@ -161,14 +169,13 @@ def _identity(
     key = fields.idempotency_key or delivery.key
     scheduled = fields.scheduled_time
     if key is not None:
-        return Identity("key", key, parse_utc(scheduled) if scheduled else None)
+        time = parse_utc(scheduled) if scheduled else None
+        return Identity(kind="key", value=key, time=time)
     if scheduled is None:
         return delivery.identity
     rest = {name: value for name, value in received.items() if name != "scheduled_time"}
-    return Identity("schedule", f"{scheduled}\n{canonical_json(rest)}", parse_utc(scheduled))
-
-
-def _object(payload: JsonValue) -> dict[str, JsonValue]:
-    if not isinstance(payload, dict):
-        raise invalid_request("", "must be a JSON object")
-    return payload
+    return Identity(
+        kind="schedule",
+        value=f"{scheduled}\n{canonical_json(rest)}",
+        time=parse_utc(scheduled),
+    )

@@ -18,13 +18,8 @@ from pydantic import (
 
 from gaussdb_backup.errors import ConfigurationError, InvalidRequest
 from gaussdb_backup.http_client.transport import is_loopback
-from gaussdb_backup.payload_models import (
-    CreatePayload,
-    InstanceId,
-    invalid_request,
-    parse_json,
-    validate_payload,
-)
+from gaussdb_backup.payload_models import CreatePayload, InstanceId
+from gaussdb_backup.payload_validation import parse_json, payload_fields, validate_payload
 
 if TYPE_CHECKING:
     from gaussdb_backup.retention_policy import RetentionPolicy
@@ -57,12 +52,11 @@ def _payload(text: object) -> JsonValue:
     """A payload that every scheduled event can use: it must not name one and the same backup."""
     try:
         payload = parse_json(str(text))
-        if not isinstance(payload, dict):
-            raise invalid_request("", "must be a JSON object")
-        fields = validate_payload(payload)
+        present = payload_fields(payload)
+        fields = validate_payload(present)
     except InvalidRequest as error:
         raise ValueError(error.detail) from None
-    fixed = [name for name in _SPENT_AT_ONCE if payload.get(name) is not None]
+    fixed = [name for name in _SPENT_AT_ONCE if name in present]
     if isinstance(fields, CreatePayload) and fixed:
         raise ValueError(f"/{fixed[0]} would give the backups of all runs one name")
     return payload

@@ -2,6 +2,9 @@
 
 import re
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from typing import Final
+
+MAX_MILLISECONDS: Final = 10**14
 
 _ZONED_TIME = r"(?a)\d{4}-?\d\d-?\d\d[Tt ]\d\d(:?\d\d(:?\d\d([.,]\d+)?)?)?([Zz]|[+-]\d\d(:?\d\d)?)"
 
@@ -19,19 +22,23 @@ def parse_utc(text: str) -> datetime:
     except OverflowError as error:
         raise ValueError("not a time of this calendar") from error
     if not MINYEAR < time.year < MAXYEAR:
-        raise ValueError("too near the end of the calendar to reckon with")
+        raise ValueError("too near the end of the calendar to add or subtract minutes")
     return time
 
 
 def parse_epoch_milliseconds(milliseconds: object) -> datetime | None:
-    """Unix milliseconds, as the gateway and SQS give them, in UTC and whole seconds.
+    """A time in Unix milliseconds, as a number or a text of digits, in UTC and whole seconds.
 
-    None where there are none that make sense: the event then counts as one without a time.
+    Returns:
+        None for anything else: the event then counts as one without a time.
     """
-    text = str(milliseconds)
-    if not re.fullmatch(r"\d{1,14}", text, re.ASCII):
+    if isinstance(milliseconds, str) and re.fullmatch(r"[0-9]{1,14}", milliseconds):
+        milliseconds = int(milliseconds)
+    if not isinstance(milliseconds, int) or isinstance(milliseconds, bool):
         return None
-    return datetime.fromtimestamp(int(text) // 1000, UTC)
+    if not 0 <= milliseconds < MAX_MILLISECONDS:
+        return None
+    return datetime.fromtimestamp(milliseconds // 1000, UTC)
 
 
 def format_utc(time: datetime) -> str:

@@ -19,6 +19,7 @@ from tests.contract.schemas import breaks_an_unsaid_rule
 from tests.local_cloud.events import PAYLOAD, http, sample, sns, sqs
 from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import INSTANCE_ID
+from tests.unit.event_reading import END_OF_TIME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,6 +146,7 @@ FIELDS: dict[str, SearchStrategy[Any]] = {
     "max_age_hours": st.floats(allow_nan=False, allow_infinity=False) | st.integers(0, 9000),
     "action": st.sampled_from(["create", "status", "check", "verify", "delete"]),
     "colour": SCALARS,
+    "_datadog": SCALARS | st.just({"x-datadog-trace-id": "1"}),
 }
 
 
@@ -164,7 +166,8 @@ def objects() -> SearchStrategy[dict[str, Any]]:
 def is_accepted(payload: dict[str, Any]) -> bool:
     """Whether the code takes a payload."""
     try:
-        read_request(Delivery("direct", "one", payload, Identity("direct", "one")))
+        delivery = Delivery("direct", "one", payload, Identity("direct", "one"))
+        read_request(delivery, END_OF_TIME)
     except InvalidRequest:
         return False
     return True

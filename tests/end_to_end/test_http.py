@@ -274,7 +274,9 @@ def test_what_is_no_json_is_400(harness: Harness, event: object) -> None:
     """The client is told so, and nothing of what it sent."""
     answer = refusal(harness, event)
     assert (answer.status, answer.error) == (400, "InvalidRequest")
-    assert answer.body["errors"] == [{"pointer": "", "detail": "must be JSON"}]
+    [error] = answer.body["errors"]
+    assert error["pointer"] == ""
+    assert error["detail"].startswith("must be JSON")
 
 
 def test_all_broken_rules_are_listed_by_pointer(harness: Harness) -> None:

@@ -269,6 +269,14 @@ def bus_event(detail: object = PAYLOAD, **differing: object) -> dict[str, Any]:
     }
 
 
+def nested(depth: int) -> list[Any]:
+    """A list in a list in a list."""
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """An HTTP response, as the client sees it."""

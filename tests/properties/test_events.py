@@ -27,7 +27,7 @@ from tests.properties.strategies import (
     json_values,
     spoilt,
 )
-from tests.unit.event_reading import deliveries_of, groups_of, webhook_keys
+from tests.unit.event_reading import END_OF_TIME, deliveries_of, groups_of, webhook_keys
 
 if TYPE_CHECKING:
     from gaussdb_backup.request import Delivery, Request
@@ -40,7 +40,7 @@ KEY = "whsec_" + base64.b64encode(b"not-a-real-webhook-key-1").decode()
 def read(delivery: Delivery) -> Request | BackupError:
     """The request of a delivery, or the error in its place."""
     try:
-        return read_request(delivery)
+        return read_request(delivery, END_OF_TIME)
     except BackupError as error:
         return error
 

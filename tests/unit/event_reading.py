@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from gaussdb_backup.clock import Clock, deadline_of_invocation
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 REQUEST_ID: Final = "6f1c2a52-27a3-4f0f-a13a-5a5f7a1c9a01"
 NO_PORT: Final = 1
+# No event is from after this, unless a test says what time it is.
+END_OF_TIME: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class KnownSecret(SecretStore):
@@ -78,9 +81,9 @@ def response_to(event: Any, *ends: Reply | BackupError | None, **context: Any) -
     return find_source(event).response(results)
 
 
-def requests_of(event: Any, **context: Any) -> list[Request]:
+def requests_of(event: Any, *, now: datetime = END_OF_TIME, **context: Any) -> list[Request]:
     """What all deliveries of an event ask for."""
-    return [read_request(delivery) for delivery in deliveries_of(event, **context)]
+    return [read_request(delivery, now) for delivery in deliveries_of(event, **context)]
 
 
 def create_of(event: Any, **context: Any) -> CreateRequest:

@@ -27,6 +27,8 @@ from tests.unit.event_reading import (
 )
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from gaussdb_backup.event_sources.base import EventSource
     from gaussdb_backup.replies import BackupReply, CreateReply
 
@@ -43,6 +45,7 @@ REPLY: CreateReply = {"outcome": "created", "job_id": "9d12f1f2", "backup": BACK
 SCHEDULED_EVENT = {
     "id": "cdc73f9d",
     "detail-type": "Scheduled Event",
+    "source": "aws.events",
     "time": "2026-01-31T20:00:00Z",
     "resources": ["arn:aws:events:eu-central-1:123456789012:rule/nightly"],
     "detail": {},
@@ -138,10 +141,59 @@ def test_a_scheduled_event_needs_a_default_payload() -> None:
     assert create_of(SCHEDULED_EVENT, default_payload=PAYLOAD).instance_id
 
 
-def test_the_detail_of_a_scheduled_event_is_no_payload() -> None:
-    """Whatever stands in it."""
-    event = {**SCHEDULED_EVENT, "detail": {"instance_id": "other"}}
-    assert create_of(event, default_payload=PAYLOAD).instance_id == PAYLOAD["instance_id"]
+@pytest.mark.parametrize("source", ["aws.events", "aws.scheduler"])
+@pytest.mark.parametrize("detail", [{}, "{}", None, {"_datadog": {"x-datadog-trace-id": "1"}}])
+def test_a_scheduled_event_has_an_empty_detail(source: str, detail: JsonValue) -> None:
+    """A rule sends an object, EventBridge Scheduler a text; tracers may add to it."""
+    event = {**SCHEDULED_EVENT, "source": source, "detail": detail}
+    [delivery] = deliveries_of(event, default_payload=PAYLOAD)
+    assert (delivery.trigger, delivery.payload) == ("schedule", PAYLOAD)
+
+
+OTHER_SCHEDULED_EVENTS: list[dict[str, Any]] = [
+    {"source": "com.example.planner", "detail": {"instance_id": "other"}},
+    {"source": "aws.events", "detail": {"instance_id": "other"}},
+    {"source": "aws.scheduler", "detail": {"instance_id": "other", "_datadog": {}}},
+    {"source": None, "detail": {"instance_id": "other"}},
+]
+
+
+@pytest.mark.parametrize("differing", OTHER_SCHEDULED_EVENTS)
+def test_an_event_that_only_is_called_scheduled_is_an_event_on_a_bus(
+    differing: dict[str, Any],
+) -> None:
+    """Anybody may call an event so. Its instance is that of its detail."""
+    event = {**SCHEDULED_EVENT, **differing}
+    [delivery] = deliveries_of(event, default_payload=PAYLOAD)
+    assert (delivery.trigger, delivery.identity.kind) == ("eventbridge", "eventbridge")
+    assert create_of(event, default_payload=PAYLOAD).instance_id == "other"
+
+
+@pytest.mark.parametrize("source", ["com.example.planner", None, ["aws.events"], {}])
+def test_an_empty_scheduled_event_from_elsewhere_gets_no_default_payload(source: JsonValue) -> None:
+    """The default payload is for the deployment's own schedules."""
+    event = {**SCHEDULED_EVENT, "source": source}
+    assert refusal_of(event, default_payload=PAYLOAD).violations[0].pointer == "/instance_id"
+
+
+@pytest.mark.parametrize("event", [events.bus_event(), SCHEDULED_EVENT])
+def test_a_wrapped_event_keeps_its_own_identity(event: dict[str, Any]) -> None:
+    """However many envelopes an EventBridge event arrives in, it is one event with one name."""
+    envelopes = [
+        event,
+        events.sqs(event),
+        events.sns(event),
+        events.sqs(events.notification(event)),
+        events.sqs(events.notification(event))["Records"],
+    ]
+    assert len({create_of(one, default_payload=PAYLOAD).name for one in envelopes}) == 1
+
+
+def test_a_request_over_http_is_recognised_before_records() -> None:
+    """A field that a client or a gateway adds does not make it a batch."""
+    for dialect in events.DIALECTS:
+        event = events.http(dialect=dialect) | events.sqs(PAYLOAD)
+        assert isinstance(find_source(event), Http)
 
 
 @pytest.mark.parametrize(

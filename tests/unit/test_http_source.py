@@ -157,6 +157,7 @@ def test_the_gateway_vouches_by_payload_2_0(authorizer: object) -> None:
         {"lambda": {"team": None}},
         {"lambda": {"team": {"deep": [None, {}]}}},
         {"other": {"userArn": "arn"}},
+        {"lambda": events.nested(100_000)},
         {"principalId": "a"},
         "admin",
         [{"iam": {"userArn": "arn"}}],
@@ -206,7 +207,7 @@ def test_base64_that_is_broken_is_refused() -> None:
 def test_a_body_in_base64_is_the_body() -> None:
     """Bytes that are no UTF-8 are no JSON."""
     event = {**events.http(), "body": base64.b64encode(b"\xff").decode(), "isBase64Encoded": True}
-    assert refusal_of(event).detail == "the payload must be JSON"
+    assert refusal_of(event).detail == "the payload must be JSON, and it is not UTF-8"
 
 
 def document(error: BackupError, name: str | None = None) -> tuple[int, dict[str, str], Any]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import codecs
+import gzip
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gaussdb_backup.errors import InvalidRequest, Unauthenticated
-from gaussdb_backup.payload_models import CheckRequest, StatusRequest, VerifyRequest, parse_json
+from gaussdb_backup.payload_models import CheckRequest, StatusRequest, VerifyRequest
+from gaussdb_backup.payload_validation import parse_json
 from gaussdb_backup.request import (
     CreateRequest,
     Delivery,
     Identity,
     read_request,
 )
-from tests.unit.event_reading import create_of, refusal_of, requests_of
+from tests.unit.event_reading import END_OF_TIME, create_of, refusal_of, requests_of
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -289,51 +292,73 @@ def test_a_payload_is_an_object(received: JsonValue) -> None:
     """Anything else is told so, at the pointer to the whole."""
     delivery = Delivery("sqs", "m", received, Identity("sqs", "m"))
     with pytest.raises(InvalidRequest) as refused:
-        read_request(delivery)
+        read_request(delivery, END_OF_TIME)
     [violation] = refused.value.violations
     assert (violation.pointer, violation.detail) == ("", "must be a JSON object")
 
 
-def test_what_a_door_refused_stays_refused() -> None:
-    """The payload of such a delivery is not even looked at."""
+def test_what_an_event_source_refused_stays_refused() -> None:
+    """The payload of such a delivery is not read."""
     fault = Unauthenticated("who?")
     delivery = Delivery("http", "r", payload(), Identity("http", "r"), error=fault)
     with pytest.raises(Unauthenticated) as refused:
-        read_request(delivery)
+        read_request(delivery, END_OF_TIME)
     assert refused.value is fault
 
 
-def test_a_door_lets_in_only_its_own_actions() -> None:
+def test_an_event_source_lets_in_only_its_own_actions() -> None:
     """What an HTTP body may not ask for is refused like an unknown action."""
     asked = payload(action="verify", max_age_hours=1)
     delivery = Delivery("http", "r", asked, Identity("http", "r"), actions=frozenset({"create"}))
     with pytest.raises(InvalidRequest, match=r"/action must be one of create$"):
-        read_request(delivery)
+        read_request(delivery, END_OF_TIME)
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "",
         "{",
         "{'a': 1}",
         '{"a": NaN}',
         '{"a": Infinity}',
         '{"a": -Infinity}',
         '{"a": 1} x',
-        "\ufeff{}",
-        b"\xff",
-        b"\xef\xbb\xbf{}",
-        '{"a": 1}'.encode("utf-16"),
         "[" * 100_000,
         '{"a":' * 100_000,
         '{"a": ' + "9" * 5000 + "}",
     ],
 )
-def test_what_is_no_json_is_refused(text: str | bytes) -> None:
+def test_what_is_no_json_is_refused(text: str) -> None:
     """JSON in UTF-8 (RFC 8259), read to its end; NaN and Infinity are none."""
-    with pytest.raises(InvalidRequest, match=r"^the payload must be JSON$"):
+    for spelt in (text, text.encode()):
+        with pytest.raises(InvalidRequest, match=r"^the payload must be JSON$"):
+            parse_json(spelt)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", "it is empty"),
+        (b"", "it is empty"),
+        (" \r\n", "it is empty"),
+        (b"\t ", "it is empty"),
+        ("\ufeff{}", "it begins with a byte order mark"),
+        (b"\xef\xbb\xbf{}", "it begins with a byte order mark"),
+        ('{"a": 1}'.encode("utf-16"), "it begins with a byte order mark"),
+        ('{"a": 1}'.encode("utf-32"), "it begins with a byte order mark"),
+        (codecs.BOM_UTF16_BE + "{}".encode("utf-16-be"), "it begins with a byte order mark"),
+        (codecs.BOM_UTF32_BE + "{}".encode("utf-32-be"), "it begins with a byte order mark"),
+        (gzip.compress(b"{}"), "it is compressed with gzip"),
+        (b"\xff", "it is not UTF-8"),
+        ('{"a": "ä"}'.encode("latin-1"), "it is not UTF-8"),
+        (b'{"a": "\xed\xa0\x80"}', "it is not UTF-8"),
+    ],
+)
+def test_what_was_found_in_place_of_json_is_told(text: str | bytes, found: str) -> None:
+    """So that a sender sees at once what it sends."""
+    with pytest.raises(InvalidRequest) as refused:
         parse_json(text)
+    assert refused.value.detail == f"the payload must be JSON, and {found}"
 
 
 @pytest.mark.parametrize("value", [{}, [], None, "ä", 1.5, {"a": [1, {"b": None}]}])
@@ -362,6 +387,57 @@ def test_a_failure_counts_as_a_failed_backup_unless_something_else_was_asked(
 ) -> None:
     """What cannot be understood was meant to be a backup: better one alarm too many."""
     assert Delivery("direct", "r", asked, Identity("direct", "r")).action == action
+
+
+@pytest.mark.parametrize("event", [payload(), payload(action="check")])
+@pytest.mark.parametrize("name", ["_datadog", "_", "__x", "_instance_id"])
+@pytest.mark.parametrize("value", [{"x-datadog-trace-id": "1"}, "text", None, [1]])
+def test_fields_that_begin_with_an_underscore_are_ignored(
+    event: dict[str, Any], name: str, value: JsonValue
+) -> None:
+    """Tracers add them to the events and inputs that pass through them."""
+    assert requests_of({**event, name: value}) == requests_of(event)
+
+
+RESERVED = [
+    "auto-20261123T213000Z-0123456789ab",
+    "a-b-20261123T213000Z-0123456789ab",
+    "a-00000000T999999Z-abcdefabcdef",
+    "a-20261123t213000z-ABCDEF012345",
+]
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_a_name_like_a_derived_one_cannot_be_chosen(name: str) -> None:
+    """Whoever could choose it could take the name of a scheduled backup that is yet to come."""
+    [violation] = refusal_of(payload(name=name)).violations
+    assert violation.pointer == "/name"
+    assert "reserved" in violation.detail
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_the_status_of_a_derived_name_can_be_asked_for(name: str) -> None:
+    """That is what the derived name is good for."""
+    asked = payload(action="status", name=name)
+    assert requests_of(asked) == [StatusRequest(action="status", instance_id=INSTANCE, name=name)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "auto-0123456789ab",
+        "auto-20261123T213000Z",
+        "auto-20261123T213000Z-0123456789a",
+        "auto-20261123T213000Z-0123456789abc",
+        "auto-20261123T213000Z-0123456789ag",
+        "auto-2026-11-23-0123456789ab",
+        "auto-20261123T213000Z-0123456789ab-x",
+        "a20261123T213000Z-0123456789ab",
+    ],
+)
+def test_other_names_can_be_chosen(name: str) -> None:
+    """Only the whole form is reserved."""
+    assert create_of(payload(name=name)).name == name
 
 
 def test_a_create_is_all_that_follows_from_a_payload() -> None:

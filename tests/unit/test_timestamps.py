@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gaussdb_backup.timestamps import format_utc, parse_epoch_milliseconds, parse_utc
+from tests.local_cloud import events
 
 EIGHT_IN_THE_EVENING = datetime(2026, 1, 31, 20, tzinfo=UTC)
 
@@ -102,6 +103,8 @@ def test_milliseconds_are_cut_to_seconds(milliseconds: object, seconds: int) -> 
         "\u0661\u0667\u0666",
         10**15,
         [1],
+        events.nested(100_000),
+        10**400,
         {},
     ],
 )

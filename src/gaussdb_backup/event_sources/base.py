@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from gaussdb_backup.clock import Deadline
 from gaussdb_backup.errors import BackupError, InvalidRequest
 from gaussdb_backup.event_sources.webhook_keys import WebhookKeys
-from gaussdb_backup.payload_models import invalid_request
+from gaussdb_backup.payload_validation import invalid_request
 from gaussdb_backup.replies import Reply
 from gaussdb_backup.request import Delivery
 

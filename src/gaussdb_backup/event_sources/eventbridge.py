@@ -5,22 +5,28 @@ from typing import Final
 from pydantic import JsonValue
 
 from gaussdb_backup.event_sources.base import EventContext, SingleDelivery, mapping, sequence, text
-from gaussdb_backup.payload_models import invalid_request
+from gaussdb_backup.payload_validation import invalid_request
 from gaussdb_backup.request import Delivery, Identity
 from gaussdb_backup.timestamps import parse_utc
 
 SCHEDULED_EVENT: Final = "Scheduled Event"
+TIMERS: Final = frozenset({"aws.events", "aws.scheduler"})
 
 
 class ScheduledEvent(SingleDelivery):
     """A rule or a schedule without an input of its own: the payload is ``DEFAULT_PAYLOAD``."""
 
     trigger = "schedule"
-    shape = f"a {SCHEDULED_EVENT} (detail-type, time, resources or id)"
+    shape = f"a {SCHEDULED_EVENT} (detail-type, source, empty detail, time, resources or id)"
 
     def matches(self, event: JsonValue) -> bool:
-        """Recognised by the type."""
-        return mapping(event).get("detail-type") == SCHEDULED_EVENT
+        """Recognised by type and source, if there is no detail that could be a payload."""
+        fields = mapping(event)
+        return (
+            fields.get("detail-type") == SCHEDULED_EVENT
+            and text(fields.get("source")) in TIMERS
+            and _is_empty(fields.get("detail"))
+        )
 
     def delivery(self, event: JsonValue, context: EventContext) -> Delivery:
         """The identity is the rule's ARN and the event's time."""
@@ -78,6 +84,13 @@ def wrapped_event(message: JsonValue, context: EventContext) -> Delivery | None:
         if source.matches(message):
             return source.delivery(message, context)
     return None
+
+
+def _is_empty(detail: JsonValue) -> bool:
+    """Whether a detail has no fields. EventBridge Scheduler sends it as a text."""
+    if isinstance(detail, dict):
+        return all(name.startswith("_") for name in detail)  # as in every payload
+    return detail is None or detail == "{}"
 
 
 def _with_time(delivery: Delivery, time: str, context: EventContext) -> Delivery:

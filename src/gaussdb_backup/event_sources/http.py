@@ -28,7 +28,8 @@ from gaussdb_backup.event_sources.http_request import (
     is_route,
     read_http,
 )
-from gaussdb_backup.payload_models import invalid_request, is_idempotency_key, parse_json
+from gaussdb_backup.payload_models import is_idempotency_key
+from gaussdb_backup.payload_validation import invalid_request, parse_json
 from gaussdb_backup.replies import Reply
 from gaussdb_backup.request import Delivery, Identity
 from gaussdb_backup.timestamps import parse_epoch_milliseconds

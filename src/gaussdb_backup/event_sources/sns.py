@@ -15,7 +15,7 @@ from gaussdb_backup.event_sources.base import (
     text,
 )
 from gaussdb_backup.event_sources.eventbridge import wrapped_event
-from gaussdb_backup.payload_models import parse_json
+from gaussdb_backup.payload_validation import parse_json
 from gaussdb_backup.request import Delivery, Identity
 from gaussdb_backup.timestamps import parse_utc
 

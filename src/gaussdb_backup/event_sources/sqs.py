@@ -16,7 +16,7 @@ from gaussdb_backup.event_sources.base import (
 )
 from gaussdb_backup.event_sources.eventbridge import wrapped_event
 from gaussdb_backup.event_sources.sns import notification_delivery
-from gaussdb_backup.payload_models import parse_json
+from gaussdb_backup.payload_validation import parse_json
 from gaussdb_backup.request import Delivery, Identity
 from gaussdb_backup.timestamps import parse_epoch_milliseconds
 
