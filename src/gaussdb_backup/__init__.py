@@ -62,4 +62,4 @@ is imported when it is taken, because a cold start pays for each import. Everyth
 at the top, while Lambda lends a whole processor.
 """
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
