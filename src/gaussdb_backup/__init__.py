@@ -20,12 +20,14 @@ enforces this order with import-linter's layers (``pyproject.toml``).
     actions/             what can be asked for
         dispatch         a checked request becomes a reply
         create           exactly one backup per event: the loop
+        prune            one run: reports, or deletes, what the retention policy does not keep
         read             status, check, verify: the read-only actions
         lookup           what the list of backups shows of a name
         create_state     what a create knows, and what it does next
         retention        which backups the policy keeps, and which go
     telemetry            log lines and metrics
     gaussdb/             the service
+        deletion         the one DELETE; only prune imports it
         tasks            the task that made a backup
         pagination       whole lists of backups and instances
         api              the API's calls: create and get, authorized and counted

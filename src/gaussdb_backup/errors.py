@@ -10,8 +10,8 @@
     ├── MethodNotAllowed       405        ├── RequestRejected      502
     ├── PayloadTooLarge        413        ├── SecretUnavailable    503  again
     ├── UnsupportedMediaType   415        ├── ServiceUnavailable   503  again
-    ├── InstanceNotReady       409  again └── OutcomeUnknown       504  again
-    └── InstanceBusy           409  again
+    ├── InstanceNotReady       409  again ├── OutcomeUnknown       504  again
+    └── InstanceBusy           409  again └── PruneRefused         409
     ConfigurationError         at cold start, before any event
 
 A class name is what Step Functions matches in ``Retry`` and ``Catch`` and what the log calls
@@ -166,6 +166,13 @@ class BackupStale(BackupError):
 
     status = 409
     title = "There is no fresh backup"
+
+
+class PruneRefused(BackupError):
+    """The retention policy selects more backups than one run may delete."""
+
+    status = 409
+    title = "More backups would be deleted than allowed"
 
 
 class PayloadTooLarge(BackupError):

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from itertools import chain
 from typing import Final, Protocol, TypeVar
 
 from pydantic import JsonValue
 
-from gaussdb_backup.actions.dispatch import ActionResult, perform
+from gaussdb_backup.actions.dispatch import ActionResult, Retention, perform
 from gaussdb_backup.clock import Clock, deadline_of_invocation
 from gaussdb_backup.credentials.auth import Auth
 from gaussdb_backup.credentials.issuer import Invocation
+from gaussdb_backup.credentials.models import CREDENTIALS_VARIABLE
 from gaussdb_backup.credentials.secret_store import SecretStore
 from gaussdb_backup.errors import BackupError, InternalError, PermissionDenied
 from gaussdb_backup.event_sources.base import DeliveryResult, EventContext
@@ -21,7 +23,7 @@ from gaussdb_backup.http_client.transport import Transport
 from gaussdb_backup.payload_models import StatusRequest
 from gaussdb_backup.request import CreateRequest, Delivery, Request, read_request
 from gaussdb_backup.settings import Settings
-from gaussdb_backup.telemetry import LogFields, Telemetry, is_client_error
+from gaussdb_backup.telemetry import DeliveryLog, LogFields, Telemetry, is_client_error
 
 MAX_CONCURRENCY: Final = 32
 
@@ -55,19 +57,13 @@ class BackupFunction:
         if settings.GAUSSDB_ENDPOINT.startswith("https"):
             # while the environment starts, Lambda lends a whole processor; later a part of one
             self._transport.load_trusted_authorities()
-        store = SecretStore(
+        self._secrets = SecretStore(
             self._transport,
             settings.PARAMETERS_SECRETS_EXTENSION_HTTP_PORT,
             settings.extension_token(),
         )
-        self._webhook_keys = WebhookKeys(store, settings.WEBHOOK_SECRET_ID)
-        self._auth = Auth(
-            store,
-            secret_id=settings.CREDENTIALS_SECRET_ID,
-            iam_endpoint=settings.IAM_ENDPOINT,
-            project_id=settings.PROJECT_ID,
-            clock=self._clock,
-        )
+        self._webhook_keys = WebhookKeys(self._secrets, settings.WEBHOOK_SECRET_ID)
+        self._auth = self._auth_from(settings.CREDENTIALS_SECRET_ID, CREDENTIALS_VARIABLE)
         self._telemetry = Telemetry(settings.POWERTOOLS_SERVICE_NAME)
         self._handle = self._telemetry.logger.inject_lambda_context(
             self._respond, log_event=False, clear_state=True
@@ -152,7 +148,26 @@ class BackupFunction:
         if isinstance(request, CreateRequest | StatusRequest):
             fields["backup_name"] = request.name
         self._check_allowed(request)
-        return perform(request, gaussdb, self._telemetry)
+        retention = Retention(self._settings.RETENTION, lambda: self._deleting_auth)
+        return perform(request, gaussdb, DeliveryLog(self._telemetry, fields), retention)
+
+    @cached_property
+    def _deleting_auth(self) -> Auth:
+        """The credentials of the user that may delete, as long as this environment lives.
+
+        Made when a run first deletes; its guards against lock-out count for all later runs.
+        """
+        return self._auth_from(self._settings.RETENTION_SECRET_ID or "", "RETENTION_SECRET_ID")
+
+    def _auth_from(self, secret_id: str, variable: str) -> Auth:
+        return Auth(
+            self._secrets,
+            secret_id=secret_id,
+            variable=variable,
+            iam_endpoint=self._settings.IAM_ENDPOINT,
+            project_id=self._settings.PROJECT_ID,
+            clock=self._clock,
+        )
 
     def _check_allowed(self, request: Request) -> None:
         allowed = self._settings.ALLOWED_INSTANCES
@@ -165,8 +180,7 @@ class BackupFunction:
         if is_client_error(error, trigger):
             self._telemetry.log_refusal(error, fields)
         else:
-            shown = {**fields, "action": action}
-            self._telemetry.log_failure(error, shown, creates=action == "create")
+            self._telemetry.log_failure(error, fields, action=action)
 
     def _guarded(self, work: Callable[[], T]) -> T:
         """The last resort: an unexpected exception becomes an ``InternalError`` without details."""

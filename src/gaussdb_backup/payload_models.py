@@ -26,6 +26,11 @@ def is_idempotency_key(text: str) -> bool:
     return 1 <= len(text) <= KEY_LENGTH and text.isprintable()
 
 
+def is_backup_id(text: str) -> bool:
+    """Whether a text has the form of a backup's ID, and so can stand in a path as it is."""
+    return re.fullmatch(BACKUP_PATTERN, text) is not None
+
+
 def _key(text: str) -> str:
     if not is_idempotency_key(text):
         raise ValueError("not a key")
@@ -159,16 +164,33 @@ class VerifyRequest(BasePayload):
     ]
 
 
-Payload = CreatePayload | StatusRequest | CheckRequest | VerifyRequest
+class PruneRequest(BaseModel):
+    """Delete the scheduled backups of one instance that the deployment's policy does not keep.
+
+    The policy itself is no part of it: what is kept is the deployment's decision.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+
+    instance_id: InstanceId
+    action: Literal["prune"]
+    dry_run: Annotated[bool, Field(description="true or false")] | None = None
+    max_deletions: (
+        Annotated[int, Field(ge=1, le=1000, description="a whole number from 1 to 1000")] | None
+    ) = None
+
+
+Payload = CreatePayload | StatusRequest | CheckRequest | VerifyRequest | PruneRequest
 
 PAYLOADS: dict[str, type[Payload]] = {
     "create": CreatePayload,
     "status": StatusRequest,
     "check": CheckRequest,
     "verify": VerifyRequest,
+    "prune": PruneRequest,
 }
 
 
 # Actions that only some event sources let in.
-DIRECT_ONLY: frozenset[str] = frozenset()
+DIRECT_ONLY = frozenset({"prune"})
 ACTIONS = frozenset(PAYLOADS)

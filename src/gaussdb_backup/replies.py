@@ -66,4 +66,34 @@ class VerifyReply(TypedDict):
     manual_mb: float
 
 
-Reply = CreateReply | StatusReply | CheckReply | VerifyReply
+class SelectedBackupReply(TypedDict):
+    """A backup that the retention policy does not keep; size in MB."""
+
+    id: str
+    name: str
+    begin_time: str
+    size: float | None
+
+
+class FailedDeletionReply(TypedDict):
+    """A backup that was selected and not deleted, with the service's code where it gave one."""
+
+    id: str
+    name: str
+    error_code: str | None
+
+
+class PruneReply(TypedDict):
+    """The reply to ``prune``: what the policy keeps, and what was deleted of the rest."""
+
+    outcome: Literal["pruned", "reported"]
+    instance_id: str
+    kept: int
+    unmanaged: int
+    selected: list[SelectedBackupReply]
+    deleted: list[str]
+    failed: list[FailedDeletionReply]
+    freed_mb: float
+
+
+Reply = CreateReply | StatusReply | CheckReply | VerifyReply | PruneReply

@@ -22,6 +22,7 @@ from gaussdb_backup.payload_models import (
     DIRECT_ONLY,
     CheckRequest,
     CreatePayload,
+    PruneRequest,
     StatusRequest,
     VerifyRequest,
 )
@@ -94,7 +95,7 @@ class CreateRequest(NamedTuple):
     event_time: datetime | None
 
 
-Request = CreateRequest | StatusRequest | CheckRequest | VerifyRequest
+Request = CreateRequest | StatusRequest | CheckRequest | VerifyRequest | PruneRequest
 
 
 def read_request(delivery: Delivery, now: datetime) -> Request:

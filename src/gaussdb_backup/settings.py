@@ -18,7 +18,7 @@ from pydantic import (
 
 from gaussdb_backup.errors import ConfigurationError, InvalidRequest
 from gaussdb_backup.http_client.transport import is_loopback
-from gaussdb_backup.payload_models import CreatePayload, InstanceId
+from gaussdb_backup.payload_models import ACTIONS, DIRECT_ONLY, CreatePayload, InstanceId
 from gaussdb_backup.payload_validation import parse_json, payload_fields, validate_payload
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _payload(text: object) -> JsonValue:
     try:
         payload = parse_json(str(text))
         present = payload_fields(payload)
-        fields = validate_payload(present)
+        fields = validate_payload(present, ACTIONS - DIRECT_ONLY)
     except InvalidRequest as error:
         raise ValueError(error.detail) from None
     fixed = [name for name in _SPENT_AT_ONCE if name in present]

@@ -6,7 +6,7 @@ No event is ever logged whole, whatever ``POWERTOOLS_*`` says: only the fields n
 import logging
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
@@ -31,6 +31,8 @@ CLIENT_ERRORS: Final = (
     UnsupportedMediaType,
 )
 
+FAILURE_METRICS: Final[Mapping[str, str]] = {"create": "BackupFailed", "prune": "PruneFailed"}
+
 LogFields = Mapping[str, object]
 
 
@@ -53,20 +55,21 @@ class Telemetry:
 
     def log_success(self, message: str, fields: LogFields, *, creates: bool) -> None:
         """Logs a delivery that succeeded; a create counts as an accepted backup."""
-        self._log(logging.INFO, message, fields)
+        self.log(logging.INFO, message, fields)
         if creates:
-            self._points.append(("BackupAccepted", MetricUnit.Count, 1))
+            self.add_count("BackupAccepted")
 
-    def log_failure(self, error: BackupError, fields: LogFields, *, creates: bool) -> None:
-        """Logs a delivery that failed; a create counts as a failed backup."""
-        self._log(logging.ERROR, "backup failed", {**fields, **_error_fields(error)})
-        if creates:
-            self._points.append(("BackupFailed", MetricUnit.Count, 1))
+    def log_failure(self, error: BackupError, fields: LogFields, *, action: str) -> None:
+        """Logs a delivery that failed; a create or a prune counts as failed."""
+        message = "prune failed" if action == "prune" else "backup failed"
+        self.log(logging.ERROR, message, {**fields, "action": action, **error_fields(error)})
+        if action in FAILURE_METRICS:
+            self.add_count(FAILURE_METRICS[action])
 
     def log_refusal(self, error: BackupError, fields: LogFields) -> None:
         """Logs a request over HTTP that was wrong, which is the caller's fault and no alarm."""
-        self._log(logging.WARNING, "request refused", {**fields, **_error_fields(error)})
-        self._points.append(("RequestsRefused", MetricUnit.Count, 1))
+        self.log(logging.WARNING, "request refused", {**fields, **error_fields(error)})
+        self.add_count("RequestsRefused")
 
     def add_api_calls(self, milliseconds: Iterable[float]) -> None:
         """Counts the calls to GaussDB.
@@ -99,7 +102,18 @@ class Telemetry:
         ) as metric:
             metric.add_dimension("instance_id", instance_id)
 
-    def _log(self, level: int, message: str, fields: LogFields) -> None:
+    def add_count(self, name: str, number: float = 1) -> None:
+        """Adds a metric that counts something."""
+        self._points.append((name, MetricUnit.Count, number))
+
+    def log(self, level: int, message: str, fields: LogFields) -> None:
+        """Logs one line.
+
+        Args:
+            level: a level of ``logging``: INFO, WARNING or ERROR.
+            message: the line's message.
+            fields: what else it shows; None is left out.
+        """
         shown = {name: value for name, value in fields.items() if value is not None}
         write = {
             logging.INFO: self.logger.info,
@@ -109,7 +123,28 @@ class Telemetry:
         write[level](message, extra=shown)
 
 
-def _error_fields(error: BackupError) -> dict[str, object]:
+class DeliveryLog(NamedTuple):
+    """The log lines and metrics of one delivery, for what happens before it ends.
+
+    Args:
+        telemetry: writes them.
+        fields: what every line of the delivery shows, the last one included.
+    """
+
+    telemetry: Telemetry
+    fields: dict[str, object]
+
+    def write(self, level: int, message: str, fields: LogFields) -> None:
+        """Logs one line with the fields of the delivery."""
+        self.telemetry.log(level, message, {**self.fields, **fields})
+
+    def add_count(self, name: str, number: float) -> None:
+        """Adds a metric that counts something."""
+        self.telemetry.add_count(name, number)
+
+
+def error_fields(error: BackupError) -> dict[str, object]:
+    """What the log shows of an error."""
     evidence = error.evidence
     bug = error if isinstance(error, InternalError) else None
     return {

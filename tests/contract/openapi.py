@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 # What none of the two requests can end in: the gateway's other paths and methods, and `verify`.
-_ELSEWHERE: Final = (errors.NotFound, errors.MethodNotAllowed, errors.BackupStale)
+_ELSEWHERE: Final = (
+    errors.NotFound,
+    errors.MethodNotAllowed,
+    errors.BackupStale,
+    errors.PruneRefused,
+)
 _ONLY_WHEN_CREATING: Final = (
     errors.BackupFailed,
     errors.InstanceBusy,

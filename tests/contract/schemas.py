@@ -7,7 +7,7 @@ test holds the whole against the code.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints, is_typeddict
+from typing import TYPE_CHECKING, Any, Final, get_args, get_origin, get_type_hints, is_typeddict
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
@@ -147,9 +147,12 @@ def reply_schemas(place: str) -> tuple[dict[str, Schema], dict[str, Schema]]:
 
 @functools.cache
 def _readable(kind: Any) -> Any:
-    """A TypedDict as pydantic wants it before Python 3.12: that of typing_extensions."""
-    hints = get_type_hints(kind)
-    fields = {name: _readable(part) if is_typeddict(part) else part for name, part in hints.items()}
+    """A type whose TypedDicts are as pydantic wants them before Python 3.12: typing_extensions'."""
+    if get_origin(kind) is list:
+        return list[_readable(get_args(kind)[0])]  # type: ignore[misc]
+    if not is_typeddict(kind):
+        return kind
+    fields = {name: _readable(part) for name, part in get_type_hints(kind).items()}
     readable = TypedDict(kind.__name__, fields)  # type: ignore[misc]
     readable.__doc__ = kind.__doc__.replace("``", "`")
     return readable

@@ -43,6 +43,8 @@ KEYS_OF_EVENTS: Final = st.sampled_from(
         "name_prefix",
         "description",
         "max_age_hours",
+        "dry_run",
+        "max_deletions",
         "backup_id",
     ]
 )
@@ -55,6 +57,7 @@ TELLING: Final = st.sampled_from(
         "status",
         "check",
         "verify",
+        "prune",
         "2026-01-31T20:00:00Z",
         "0001-01-01T00:00:00Z",
         "9999-12-31T23:59:59-23:59",

@@ -36,6 +36,7 @@ TABLE = {
     "NameTaken": (409, False),
     "BackupFailed": (409, False),
     "BackupStale": (409, False),
+    "PruneRefused": (409, False),
     "Throttled": (429, True),
     "CredentialsRejected": (502, False),
     "RequestRejected": (502, False),

@@ -1,13 +1,24 @@
 """A checked request becomes a reply, and what the log says of it."""
 
-from typing import NamedTuple, assert_never
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from gaussdb_backup import replies
 from gaussdb_backup.actions.create import create_backup
+from gaussdb_backup.credentials.auth import Auth
 from gaussdb_backup.gaussdb.api import GaussDB
-from gaussdb_backup.payload_models import CheckRequest, StatusRequest, VerifyRequest
+from gaussdb_backup.payload_models import (
+    CheckRequest,
+    PruneRequest,
+    StatusRequest,
+    VerifyRequest,
+)
+from gaussdb_backup.payload_validation import invalid_request
 from gaussdb_backup.request import CreateRequest, Request
-from gaussdb_backup.telemetry import LogFields, Telemetry
+from gaussdb_backup.telemetry import DeliveryLog, LogFields, Telemetry
+
+if TYPE_CHECKING:
+    from gaussdb_backup.retention_policy import RetentionPolicy
 
 
 class ActionResult(NamedTuple):
@@ -24,8 +35,28 @@ class ActionResult(NamedTuple):
     fields: LogFields
 
 
-def perform(request: Request, gaussdb: GaussDB, telemetry: Telemetry) -> ActionResult:
+class Retention(NamedTuple):
+    """What the deployment says of old backups.
+
+    Args:
+        policy: the policy; without one, nothing is pruned.
+        deleting_auth: the credentials of the user that may delete, for a run that deletes.
+    """
+
+    policy: "RetentionPolicy | None"
+    deleting_auth: Callable[[], Auth]
+
+
+def perform(
+    request: Request, gaussdb: GaussDB, log: DeliveryLog, retention: Retention
+) -> ActionResult:
     """Does what a request asks for.
+
+    Args:
+        request: the request.
+        gaussdb: the API, as the user that creates.
+        log: the log lines and metrics of this delivery.
+        retention: what the deployment says of old backups.
 
     Raises:
         BackupError: it could not be done.
@@ -38,7 +69,9 @@ def perform(request: Request, gaussdb: GaussDB, telemetry: Telemetry) -> ActionR
         case CheckRequest():
             return _check(request, gaussdb)
         case VerifyRequest():
-            return _verify(request, gaussdb, telemetry)
+            return _verify(request, gaussdb, log.telemetry)
+        case PruneRequest():
+            return _prune(request, gaussdb, log, retention)
         case _:
             assert_never(request)
 
@@ -117,3 +150,16 @@ def _verify(request: VerifyRequest, gaussdb: GaussDB, telemetry: Telemetry) -> A
             "manual_mb": age.manual_mb,
         },
     )
+
+
+def _prune(
+    request: PruneRequest, gaussdb: GaussDB, log: DeliveryLog, retention: Retention
+) -> ActionResult:
+    if retention.policy is None:
+        raise invalid_request("/action", "cannot be prune, because RETENTION is not set")
+    from gaussdb_backup.actions.prune import is_deleting, prune, prune_fields, prune_reply
+
+    if is_deleting(request, retention.policy):
+        gaussdb = gaussdb.with_auth(retention.deleting_auth())
+    result = prune(request, retention.policy, gaussdb, log)
+    return ActionResult(prune_reply(request, result), "prune finished", prune_fields(result))

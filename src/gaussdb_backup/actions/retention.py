@@ -8,7 +8,7 @@ row backup                                                          verdict
 1   not manual, or of another instance                              ignored
 2   name is not the one derived from the policy's key and the time  unmanaged
     T in the name, letter for letter
-3   ``begin_time`` unreadable or in the future                      kept, not counted
+3   ``begin_time`` unreadable or in the future; no usable ID        kept, not counted
 4   ``begin_time`` not within T - 5 min and T + 48 h                unmanaged
 5   BUILDING, DELETING, unknown status; COMPLETED without a size    kept, not counted
 6   named in ``keep``, or begun less than 48 h ago                  kept, counted if completed
@@ -34,6 +34,7 @@ from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from gaussdb_backup.gaussdb.models import Backup
+from gaussdb_backup.payload_models import is_backup_id
 from gaussdb_backup.request import Identity, derived_name
 from gaussdb_backup.retention_policy import RetentionPolicy
 from gaussdb_backup.timestamps import format_utc, parse_utc
@@ -105,10 +106,6 @@ class Plan(NamedTuple):
         ]
         return sorted(found, key=_age_order)
 
-    def count(self, reason: Reason) -> int:
-        """How many backups one case of the table decides on."""
-        return sum(decision.reason is reason for decision in self.decisions)
-
 
 class _Counts(NamedTuple):
     """What the completed backups together say.
@@ -149,9 +146,9 @@ def plan_retention(
 
 def _by_id(listed: Iterable[Backup]) -> Iterable[Sequence[Backup]]:
     """The entries of each backup: one, or several that differ where a list shows it twice."""
-    found: dict[str, dict[Backup, None]] = {}
+    found: dict[str | Backup, dict[Backup, None]] = {}
     for backup in listed:
-        found.setdefault(backup.id, {})[backup] = None
+        found.setdefault(backup.id or backup, {})[backup] = None
     return [list(entries) for entries in found.values()]
 
 
@@ -172,7 +169,7 @@ def _own_reason(  # noqa: PLR0911 - a row per case, as a table
     if scheduled is None:
         return Reason.NOT_DERIVED
     began = backup.began_at()
-    if began is None or began > now or not backup.id:
+    if began is None or began > now or not is_backup_id(backup.id or ""):
         return Reason.UNREADABLE
     if not EARLIEST_BEGIN <= began - scheduled <= LATEST_BEGIN:
         return Reason.TIME_NOT_OF_NAME
@@ -251,4 +248,4 @@ def _year(time: datetime) -> Period:
 
 
 def _age_order(backup: Backup) -> tuple[datetime, str]:
-    return (backup.began_at() or datetime.max.replace(tzinfo=UTC), backup.id)
+    return (backup.began_at() or datetime.max.replace(tzinfo=UTC), backup.name)

@@ -11,6 +11,7 @@ from typing import Final
 
 from gaussdb_backup.clock import Clock, Deadline
 from gaussdb_backup.credentials.issuer import Authorization, Invocation, Issuer
+from gaussdb_backup.credentials.models import CREDENTIALS_VARIABLE
 from gaussdb_backup.credentials.secret_store import SecretStore
 from gaussdb_backup.errors import CredentialsRejected, ServiceUnavailable, Throttled
 from gaussdb_backup.http_client.error_mapping import map_error
@@ -25,6 +26,7 @@ class Auth:
     Args:
         store: reads the secret.
         secret_id: name or ARN of the secret.
+        variable: the environment variable that names it.
         iam_endpoint: IAM's endpoint, needed for passwords.
         project_id: the project, where the environment names it.
         clock: the time.
@@ -35,6 +37,7 @@ class Auth:
         store: SecretStore,
         *,
         secret_id: str,
+        variable: str = CREDENTIALS_VARIABLE,
         iam_endpoint: str | None,
         project_id: str | None,
         clock: Clock,
@@ -43,6 +46,7 @@ class Auth:
         self._issuer = Issuer(
             store,
             secret_id=secret_id,
+            variable=variable,
             iam_endpoint=iam_endpoint,
             project_id=project_id,
             clock=clock,

@@ -21,7 +21,6 @@ from gaussdb_backup.credentials.login_guard import (
     reason_against,
 )
 from gaussdb_backup.credentials.models import (
-    CREDENTIALS_VARIABLE,
     AccessKeyCredentials,
     PasswordCredentials,
     SignatureAuth,
@@ -96,6 +95,7 @@ class Issuer:
     Args:
         store: reads the secret.
         secret_id: name or ARN of the secret.
+        variable: the environment variable that names it.
         iam_endpoint: IAM's endpoint, needed for passwords.
         project_id: the project, where the environment names it.
         clock: the time.
@@ -106,12 +106,14 @@ class Issuer:
         store: SecretStore,
         *,
         secret_id: str,
+        variable: str,
         iam_endpoint: str | None,
         project_id: str | None,
         clock: Clock,
     ) -> None:
         self._store = store
         self._secret_id = secret_id
+        self._variable = variable
         self._iam_endpoint = iam_endpoint
         self._project_id = project_id
         self._clock = clock
@@ -173,9 +175,7 @@ class Issuer:
 
         endpoint = self._iam_endpoint
         if endpoint is None:
-            raise SecretUnavailable(
-                f"{CREDENTIALS_VARIABLE}: holds a password, which needs IAM_ENDPOINT"
-            )
+            raise SecretUnavailable(f"{self._variable}: holds a password, which needs IAM_ENDPOINT")
         deadline = invocation.deadline
         result = log_in(
             lambda: request_token(
@@ -206,9 +206,9 @@ class Issuer:
         """
         if invocation.secret is None:
             self._secret = None
-            secret = self._store.read(self._secret_id, CREDENTIALS_VARIABLE, invocation.deadline)
-            credentials = read_credentials(secret)
-            project_id = read_project_id(credentials, self._project_id)
+            secret = self._store.read(self._secret_id, self._variable, invocation.deadline)
+            credentials = read_credentials(secret, self._variable)
+            project_id = read_project_id(credentials, self._project_id, self._variable)
             invocation.secret = CachedSecret(credentials, project_id, secret.version)
             self._secret = invocation.secret
         return invocation.secret

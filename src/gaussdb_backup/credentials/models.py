@@ -96,8 +96,14 @@ class SignatureAuth(AuthBase):
         return request
 
 
-def read_credentials(secret: Secret) -> AccessKeyCredentials | PasswordCredentials:
+def read_credentials(
+    secret: Secret, variable: str = CREDENTIALS_VARIABLE
+) -> AccessKeyCredentials | PasswordCredentials:
     """The credentials that a secret holds: a key pair if it has an access key, else a password.
+
+    Args:
+        secret: the secret.
+        variable: the environment variable that names it, for the message.
 
     Raises:
         SecretUnavailable: in one line, the keys that are missing or malformed.
@@ -108,7 +114,7 @@ def read_credentials(secret: Secret) -> AccessKeyCredentials | PasswordCredentia
     elif secret.value.keys() & PasswordCredentials.model_fields.keys() - {"project_id"}:
         kind = PasswordCredentials
     else:
-        raise SecretUnavailable(f"{CREDENTIALS_VARIABLE}: {_NEITHER_KIND}")
+        raise SecretUnavailable(f"{variable}: {_NEITHER_KIND}")
     try:
         return kind.model_validate(secret.value, strict=True)
     except ValidationError as error:
@@ -117,17 +123,20 @@ def read_credentials(secret: Secret) -> AccessKeyCredentials | PasswordCredentia
             f"key {fault['loc'][0]} is {'missing' if fault['type'] == 'missing' else 'malformed'}"
             for fault in faults
         )
-        raise SecretUnavailable(f"{CREDENTIALS_VARIABLE}: {shown}") from None
+        raise SecretUnavailable(f"{variable}: {shown}") from None
 
 
 def read_project_id(
-    credentials: AccessKeyCredentials | PasswordCredentials, project_id: str | None
+    credentials: AccessKeyCredentials | PasswordCredentials,
+    project_id: str | None,
+    variable: str = CREDENTIALS_VARIABLE,
 ) -> str:
     """The project of the calls: from the environment, from the secret, or the same from both.
 
     Args:
         credentials: what the secret holds.
         project_id: what ``PROJECT_ID`` holds.
+        variable: the environment variable that names the secret, for the message.
 
     Raises:
         SecretUnavailable: there is none, or there are two.
@@ -135,10 +144,8 @@ def read_project_id(
     ids = {project_id, credentials.project_id} - {None}
     if not ids:
         raise SecretUnavailable(
-            f"{CREDENTIALS_VARIABLE}: no project ID: set PROJECT_ID or project_id in the secret"
+            f"{variable}: no project ID: set PROJECT_ID or project_id in the secret"
         )
     if len(ids) > 1:
-        raise SecretUnavailable(
-            f"{CREDENTIALS_VARIABLE}: PROJECT_ID and project_id in the secret differ"
-        )
+        raise SecretUnavailable(f"{variable}: PROJECT_ID and project_id in the secret differ")
     return str(ids.pop())

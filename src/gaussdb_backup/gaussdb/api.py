@@ -71,7 +71,7 @@ class GaussDB:
         if request.description is not None:
             body["description"] = request.description
         try:
-            response = self._authorized("POST", "backups", json.dumps(body).encode())
+            response = self.send("POST", "backups", json.dumps(body).encode())
         except NotSent as failure:
             return ServiceUnavailable(f"no connection to the service: {failure}")
         except ResponseLost as failure:
@@ -92,7 +92,7 @@ class GaussDB:
             BackupError: the response is not 200, or there is none.
         """
         path = f"{resource}?{_encoded(query)}"
-        response = retry_read(lambda: self._authorized("GET", path), self.deadline)
+        response = retry_read(lambda: self.send("GET", path), self.deadline)
         if response.status != 200:
             raise map_error(response)
         return response
@@ -101,8 +101,25 @@ class GaussDB:
         """A message of the service as one short line, without what the last request carried."""
         return redact_message(message, self._redact)
 
-    def _authorized(self, method: str, path: str, body: bytes | None = None) -> Response:
-        """Sends a request with credentials that the service accepts."""
+    def with_auth(self, auth: Auth) -> "GaussDB":
+        """The API for the same delivery as another cloud user; all its calls count together."""
+        other = GaussDB(self._endpoint, self._transport, auth, auth.begin(self.deadline))
+        other.calls, other.log_fields = self.calls, self.log_fields
+        return other
+
+    def send(self, method: str, path: str, body: bytes | None = None) -> Response:
+        """Sends a request with credentials that the service accepts.
+
+        Args:
+            method: the HTTP method.
+            path: what follows the project in the URL.
+            body: the body.
+
+        Raises:
+            NotSent: the service has seen nothing of it.
+            ResponseLost: it may have been carried out.
+            BackupError: there are no credentials that the service accepts.
+        """
         try:
             return self._auth.send(
                 lambda authorization: self._send(authorization, method, path, body),
