@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from tests.benchmarks.runtime import MeasuredRuntime
+from tests.local_cloud.certificates import trust
 from tests.local_cloud.lambda_runtime import HANDLER
 from tests.local_cloud.local_cloud import CREDENTIALS_SECRETS, LocalCloud
 from tests.lock import exported
@@ -19,6 +20,7 @@ from tests.lock import exported
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.local_cloud.certificates import Authority
     from tests.local_cloud.local_cloud import Credentials
 
 HERE: Final = Path(__file__).resolve().parent
@@ -47,9 +49,15 @@ class Contender:
     handler: str
     secret: str
 
+    def environment(self, cloud: LocalCloud) -> dict[str, str]:
+        """The variables with which it works against a cloud, as the template sets them."""
+        variables = {**cloud.environment(), "CREDENTIALS_SECRET_ID": self.secret}
+        del variables["DEFAULT_PAYLOAD"]  # the template's schedules carry their payload
+        return variables
+
     def runtime(self, cloud: LocalCloud) -> MeasuredRuntime:
         """A new execution environment that works against a cloud."""
-        environment = {**cloud.environment(), "CREDENTIALS_SECRET_ID": self.secret}
+        environment = self.environment(cloud)
         return MeasuredRuntime(environment, handler=self.handler, code=self.code, python=PYTHON)
 
     def megabytes(self) -> float:
@@ -58,10 +66,12 @@ class Contender:
         return sum(path.stat().st_size for path in files) / 1_000_000
 
 
-def build_all(say: Callable[[str], None]) -> list[Contender]:
+def build_all(authority: Authority, say: Callable[[str], None]) -> list[Contender]:
     """Builds what is not built yet; ours always.
 
     Args:
+        authority: who vouches for the cloud. Its root is added to the authorities that each finds
+            in its own way: a certificate more among 117, in the bundle or in our directory.
         say: takes a line on what is under way.
 
     Raises:
@@ -77,6 +87,8 @@ def build_all(say: Callable[[str], None]) -> list[Contender]:
     say("building the obvious implementation")
     plain = _plain("obvious", exported("obvious"))
     compiled = _compiled(plain)
+    for code in (ours, bare, plain, compiled):
+        _trust_anew(code, authority)
     password, aksk = (CREDENTIALS_SECRETS[kind] for kind in _KINDS)
     return [
         Contender("ours, password", ours, HANDLER, password),
@@ -109,6 +121,14 @@ def _plain(name: str, requirements: str) -> Path:
         unfinished.rename(folder)
     shutil.copy(HERE / name / "handler.py", folder)
     return folder
+
+
+def _trust_anew(code: Path, authority: Authority) -> None:
+    """Adds a root to a folder's own authorities, in the place of that of an earlier run."""
+    bundle, pristine = code / "certifi" / "cacert.pem", code.with_name(f"{code.name}.pem")
+    if bundle.is_file():
+        shutil.copy(*((pristine, bundle) if pristine.exists() else (bundle, pristine)))
+    trust(code, authority)
 
 
 def _compiled(plain: Path) -> Path:

@@ -52,6 +52,24 @@ def cold_goals(starts: Mapping[Name, Start]) -> list[Goal]:
     ]
 
 
+def instruction_goals(counted: Mapping[Name, float]) -> list[Goal]:
+    """Instructions until ready for TLS as ratios; none where they were not counted."""
+    if not counted:
+        return []
+
+    def times(other: Name) -> list[float]:
+        return [counted[one] / counted[other] for one in OWN]
+
+    return [
+        Goal(
+            "instructions until ready / obvious, compiled", 0.60, 0.52, times("obvious, compiled")
+        ),
+        Goal(
+            "instructions until ready / bare handler, compiled", 0.82, 0.72, times("bare, compiled")
+        ),
+    ]
+
+
 def warm_goals(above: Sequence[float], requests: Sequence[float]) -> list[Goal]:
     """Warm creates: ms above a bare `session.post`, and HTTP requests."""
     return [

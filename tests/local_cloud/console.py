@@ -10,6 +10,7 @@ from tests.local_cloud.local_cloud import DELETING_USER, USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from tests.local_cloud.emulator import Backup
 
@@ -40,8 +41,14 @@ class RemoteEndpoints(NamedTuple):
     project_id: str
 
 
-def log_in(cloud: Endpoints, user: Mapping[str, str] = USER) -> str:
-    """A token of a user for the project, by default of the user that creates backups."""
+def log_in(cloud: Endpoints, user: Mapping[str, str] = USER, bundle: Path | None = None) -> str:
+    """A token of a user for the project.
+
+    Args:
+        cloud: the local cloud.
+        user: whose; by default the user that creates backups.
+        bundle: who vouches for the cloud, if it speaks TLS.
+    """
     named = {
         "name": user["username"],
         "password": user["password"],
@@ -53,6 +60,7 @@ def log_in(cloud: Endpoints, user: Mapping[str, str] = USER) -> str:
         "POST",
         f"{cloud.iam_endpoint}/v3/auth/tokens",
         json={"auth": {"identity": identity, "scope": scope}},
+        verify=str(bundle) if bundle else True,
     )
     return response.headers["X-Subject-Token"]
 
