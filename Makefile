@@ -73,7 +73,7 @@ build: $(VENV) ## build the artifact for ARCH=arm64|x86_64 in .aws-sam/build/Bac
 		ARCH=$(ARCH) PYTHON=$(PY) ARTIFACTS_DIR=.aws-sam/build/BackupFunction
 
 bench: linux $(VENV) $(VENV_RUNTIME) ## print the benchmark table
-	@$(PY) -m tests.benchmarks
+	@PYTHONPATH=src $(PY) -m tests.benchmarks
 
 contract: $(VENV) ## write docs/contract anew from the code
 	@PYTHONPATH=src $(PY) -m tests.contract

@@ -58,6 +58,7 @@ enforces this order with import-linter's layers (``pyproject.toml``).
     clock                now, sleep, time left: the only source of time
     timestamps           times as events and the API write them
     errors               the names of everything that can go wrong
+    lean_imports         what the imported packages can do without
 
 A branch that is seldom taken (``actions.dispatch``, ``actions.create``, ``credentials.issuer``)
 is imported when it is taken, because a cold start pays for each import. Everything else is imported

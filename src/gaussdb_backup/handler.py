@@ -7,15 +7,18 @@ opens no connection.
 import gc
 import os
 
+from gaussdb_backup.lean_imports import lean_imports
+
 # The garbage collector would run 60 times during the imports, and everything imported stays anyway.
 # Pydantic would search every installed package for plugins, and there are none.
 gc.disable()
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
-from pydantic import JsonValue  # noqa: E402 - see above
+with lean_imports():
+    from pydantic import JsonValue
 
-from gaussdb_backup.function import BackupFunction, LambdaContext  # noqa: E402 - see above
-from gaussdb_backup.settings import read_settings  # noqa: E402 - see above
+    from gaussdb_backup.function import BackupFunction, LambdaContext
+    from gaussdb_backup.settings import read_settings
 
 _function = BackupFunction(read_settings(os.environ))
 gc.freeze()

@@ -276,3 +276,27 @@ def test_the_artifact_trusts_nobody_else(
     else:
         assert failure.value.error_type == "ConfigurationError"
         assert failure.value.error_message.startswith("the trusted authorities ")
+
+
+@needs_runtime_python
+def test_the_artifact_imports_less_of_its_packages(built: Callable[[str], Path]) -> None:
+    """Lambda's Python is the one for which `lean_imports` was measured; it warns of nothing."""
+    code = """
+from gaussdb_backup.lean_imports import lean_imports
+with lean_imports():
+    import gaussdb_backup.function
+import sys
+from annotated_types import MaxLen
+from pydantic_core.core_schema import IntSchema
+assert "charset_normalizer" not in sys.modules
+assert MaxLen(1) != MaxLen(1)
+assert not hasattr(IntSchema, "__required_keys__")
+"""
+    done = subprocess.run(
+        [str(RUNTIME_PYTHON), "-W", "error", "-c", code],
+        capture_output=True,
+        check=False,
+        env={"PYTHONPATH": str(built(OWN_ARCHITECTURE)), "PYTHONDONTWRITEBYTECODE": "1"},
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
