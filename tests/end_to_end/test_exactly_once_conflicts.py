@@ -11,10 +11,12 @@ import pytest
 from tests.local_cloud.emulator import Fault
 from tests.local_cloud.events import PAYLOAD
 from tests.local_cloud.harness import Harness
-from tests.local_cloud.local_cloud import INSTANCE_ID
+from tests.local_cloud.local_cloud import INSTANCE_ID, USER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.local_cloud.emulator.request import Request
 
 
 EVENT: Final = {**PAYLOAD, "idempotency_key": "one"}
@@ -170,6 +172,70 @@ def test_this_events_backup_that_is_being_deleted_makes_the_instance_busy(
     assert again.reply["outcome"] == "created"
     assert again.reply["backup"]["name"] == first.name
     assert harness.backup().id != first.id
+
+
+def test_a_backup_that_failed_is_told_with_its_ids_and_the_reason(harness: Harness) -> None:
+    """The operator has to look at it: its name is spent, and nobody repeats the event."""
+    harness.emulator.backup_seconds = 0
+    harness.emulator.fail_backup()
+    made = harness.invoke(EVENT).reply
+    invocation = harness.invoke(EVENT)
+    record = invocation.record
+    assert invocation.error_name == record["error"] == "BackupFailed"
+    assert record["backup_id"] == made["backup"]["id"]
+    assert record["job_id"] == made["job_id"]
+    assert record["error_code"] == "DBS.201201"
+    [job] = harness.emulator.jobs
+    for part in (made["backup"]["id"], made["job_id"], str(job.fail_reason)):
+        assert part in str(invocation.error)
+        assert part in record["detail"]
+
+
+def test_a_fail_reason_shows_no_secret(harness: Harness) -> None:
+    """It is the service's own text, which may quote what a request carried."""
+    harness.emulator.backup_seconds = 0
+    harness.emulator.fail_backup()
+    tokens: list[str] = []
+
+    def keep_token(request: Request) -> bool:
+        tokens.append(request.headers["x-auth-token"])
+        return True
+
+    harness.emulator.faults.script([Fault(operation=CREATE, kind="pass", where=keep_token)])
+    harness.invoke(EVENT)
+    [token] = tokens
+    [job] = harness.emulator.jobs
+    body = {
+        "tasks": [
+            {
+                "job_id": job.id,
+                "name": job.name,
+                "created_at": f"{job.created:%Y-%m-%dT%H:%M:%SZ}",
+                "instance_info": {"instance_id": INSTANCE_ID},
+                "fail_reason": f"refused: {USER['password']} {token}\nsecond line",
+            }
+        ],
+        "total_count": 1,
+    }
+    harness.emulator.faults.script([Fault(operation=TASKS, status=200, body=body)])
+    invocation = harness.invoke(EVENT)
+    assert invocation.record["job_id"] == job.id
+    assert USER["password"] not in str(invocation.error)
+    assert token not in str(invocation.error)
+    assert str(invocation.error).isprintable()
+
+
+def test_a_failed_backup_without_a_job_is_told_without_it(harness: Harness) -> None:
+    """Some clouds do not show the jobs of backups."""
+    harness.emulator.backup_seconds = 0
+    harness.emulator.jobs_show_backups = False
+    harness.emulator.fail_backup()
+    made = harness.invoke(EVENT).reply
+    invocation = harness.invoke(EVENT)
+    assert invocation.error_name == "BackupFailed"
+    assert invocation.record["backup_id"] == made["backup"]["id"]
+    assert invocation.record["job_lookup"] == "none"
+    assert "job_id" not in invocation.record
 
 
 def test_a_backup_that_was_deleted_is_made_anew(harness: Harness) -> None:

@@ -115,6 +115,78 @@ def test_a_derived_name_is_its_own_whatever_the_description(harness: Harness) ->
     assert harness.invoke({**EVENT, "description": "two"}).reply["outcome"] == "existing"
 
 
+def derived_name_of(harness: Harness, event: Any) -> str:
+    """The name under which an event asks for its backup; nothing is made."""
+    answer_create(harness, "DBS.280404")
+    name = harness.invoke(event).record["backup_name"]
+    assert isinstance(name, str)
+    return name
+
+
+TIMED_EVENTS: Final = {
+    "bus": bus_event(PAYLOAD, time=f"{HAPPENED:%Y-%m-%dT%H:%M:%SZ}"),
+    "schedule": {**PAYLOAD, "scheduled_time": f"{HAPPENED:%Y-%m-%dT%H:%M:%SZ}"},
+    "key": {**EVENT, "scheduled_time": f"{HAPPENED:%Y-%m-%dT%H:%M:%SZ}"},
+}
+
+
+@pytest.mark.parametrize("event", TIMED_EVENTS)
+@pytest.mark.parametrize(
+    ("minutes", "own"), [(-4.9, True), (0, True), (600, True), (-5.1, False), (-1440, False)]
+)
+def test_a_derived_name_made_ahead_of_its_time_is_taken(
+    harness: Harness,
+    event: str,
+    minutes: float,
+    own: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Whoever may ask for a backup could make tonight's name days ahead: it is not tonight's."""
+    name = derived_name_of(harness, TIMED_EVENTS[event])
+    began = HAPPENED + timedelta(minutes=minutes)
+    found = harness.emulator.add_backup(name, instance_id=INSTANCE_ID, begin_time=began)
+    invocation = harness.invoke(TIMED_EVENTS[event])
+    if own:
+        assert invocation.reply["outcome"] == "existing"
+        assert invocation.reply["job_id"] == found.job_id
+    else:
+        assert invocation.error_name == "NameTaken"
+        assert invocation.record["error_code"] == "DBS.201201"
+
+
+def test_a_derived_name_without_a_time_is_its_own_whenever_it_began(harness: Harness) -> None:
+    """A caller repeats its key after a year: it asks for that very backup."""
+    name = derived_name_of(harness, EVENT)
+    harness.emulator.add_backup(name, instance_id=INSTANCE_ID, age=timedelta(days=365))
+    assert harness.invoke(EVENT).reply["outcome"] == "existing"
+
+
+@pytest.mark.parametrize("time", ["2026-11-23 10:15:04", "soon", "", None])
+@pytest.mark.parametrize(
+    ("event", "end"),
+    [
+        (named_event(), "OutcomeUnknown"),
+        (NAMED, "OutcomeUnknown"),
+        (TIMED_EVENTS["bus"], "OutcomeUnknown"),
+        (EVENT, None),
+        (named_event(description="another"), "NameTaken"),
+    ],
+    ids=["explicit", "explicit, direct", "derived", "derived without time", "not described so"],
+)
+def test_a_backup_whose_time_cannot_be_read_is_never_anothers(
+    harness: Harness, event: Any, end: str | None, time: str | None
+) -> None:
+    """Where everything else matches and the time would decide, nobody knows whose it is."""
+    name = derived_name_of(harness, event)
+    harness.emulator.add_backup(
+        name, instance_id=INSTANCE_ID, description=str(NAMED["description"])
+    )
+    harness.emulator.alter_entry = lambda entry: {**entry, "begin_time": time}
+    invocation = harness.invoke(event)
+    assert invocation.error_name == end
+    assert invocation.operations.count("create") == 1
+    assert invocation.record["unreadable_entries"] == 1
+
+
 def test_a_name_of_another_instance_is_looked_for_in_the_whole_project(harness: Harness) -> None:
     """Names are unique in the project: only there one sees who has it."""
     harness.emulator.add_instance(OTHER)

@@ -123,14 +123,13 @@ def test_nothing_is_asked_again_before_a_list_was_read(harness: Harness, made: b
         Fault(operation=LIST, status=500, times=2),
         Fault(operation=LIST, kind="reset"),
         Fault(operation=LIST, kind="html", status=200),
-        Fault(operation=LIST, status=403, error_code="DBS.200044"),
         Fault(operation=LIST, kind="cut"),
         Fault(operation=LIST, status=200, body={"backups": []}),
         Fault(operation=LIST, status=429, retry_after=2),
     ]
     script(harness, Fault(kind="reset", when="after" if made else "before"), *unreadable)
     invocation = harness.invoke(EVENT)
-    looks = ["list"] * 9
+    looks = ["list"] * 8
     assert invocation.operations == ["create", *looks, "tasks" if made else "create"]
     assert invocation.reply["outcome"] == "created"
     assert invocation.reply["job_id"] == harness.backup().job_id
@@ -154,6 +153,66 @@ def test_a_list_that_stays_unreadable_ends_with_what_the_create_request_said(
     assert again.error_name == "OutcomeUnknown"
     harness.emulator.faults.clear()
     assert harness.invoke(EVENT).reply["job_id"] == harness.backup().job_id
+
+
+REFUSED_LISTS: Final[dict[str, tuple[Fault, str, str | None]]] = {
+    "no right": (
+        Fault(
+            status=403,
+            body={
+                "error_code": "PAP.0034",
+                "error_msg": "Policy doesn't allow gaussdb:backup:list to be performed.",
+            },
+        ),
+        "PermissionDenied",
+        "PAP.0034",
+    ),
+    "no such path": (
+        Fault(status=404, error_code="APIGW.0101"),
+        "RequestRejected",
+        "APIGW.0101",
+    ),
+    "not found": (Fault(kind="html", status=404), "RequestRejected", None),
+    "forbidden": (Fault(kind="html", status=403), "PermissionDenied", None),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSED_LISTS)
+@pytest.mark.parametrize(
+    ("lost", "error", "code"),
+    [
+        (Fault(error_code="DBS.200208", when="after"), "OutcomeUnknown", "DBS.200208"),
+        (Fault(kind="reset"), "OutcomeUnknown", None),
+        (Fault(error_code="DBS.201201"), "OutcomeUnknown", "DBS.201201"),
+        (Fault(error_code="DBS.201205"), "InstanceBusy", "DBS.201205"),
+        (Fault(error_code="DBS.201014"), "InstanceNotReady", "DBS.201014"),
+    ],
+    ids=["failed", "lost", "duplicate", "busy", "not ready"],
+)
+def test_a_list_that_is_refused_ends_the_looking_at_once(
+    harness: Harness, refusal: str, lost: Fault, error: str, code: str | None
+) -> None:
+    """No repetition changes that: the outcome stays what it was, and the log tells why."""
+    fault, lookup_error, lookup_error_code = REFUSED_LISTS[refusal]
+    script(harness, lost, replace(fault, operation=LIST, times=FOR_EVER))
+    invocation = harness.invoke(EVENT, seconds=120)
+    assert invocation.error_name == error
+    assert invocation.operations == ["create", "list"]
+    assert invocation.record.get("error_code") == code
+    assert invocation.record["lookup_error"] == lookup_error
+    assert invocation.record.get("lookup_error_code") == lookup_error_code
+    assert "the list of backups could not be read" in invocation.record["detail"]
+    assert str(invocation.error).startswith(invocation.record["detail"])
+
+
+def test_a_list_that_stays_out_of_order_is_told_too(harness: Harness) -> None:
+    """It is read as long as there is time, and the log tells what it said."""
+    script(harness, Fault(kind="reset"), Fault(operation=LIST, status=500, times=FOR_EVER))
+    invocation = harness.invoke(EVENT)
+    assert invocation.error_name == "OutcomeUnknown"
+    assert invocation.operations.count("list") > 5
+    assert invocation.record["lookup_error"] == "ServiceUnavailable"
+    assert invocation.record["lookup_error_code"] == "DBS.200005"
 
 
 LATER_REFUSALS: Final[dict[str, Fault]] = {
@@ -298,18 +357,18 @@ def test_a_connection_that_never_comes_about_is_no_unknown_outcome(harness: Harn
 
 
 def test_throttling_is_tried_again(harness: Harness) -> None:
-    """429 says that nothing was made: no look is needed; pauses grow, with jitter."""
+    """429 says that nothing was made: no look-up is needed; pauses grow from 15 s."""
     script(harness, Fault(status=429, times=3))
-    invocation = harness.invoke(EVENT)
+    invocation = harness.invoke(EVENT, seconds=120)
     assert invocation.operations == ["create"] * 4
-    assert backoffs(invocation.pauses)
+    assert invocation.pauses == [15, 30, 60]
     assert invocation.reply["outcome"] == "created"
 
 
 def test_jitter_keeps_deliveries_apart(harness: Harness) -> None:
-    """Ten functions that are throttled at one moment do not come back at one moment."""
-    script(harness, Fault(status=429, times=FOR_EVER))
-    pauses = [harness.invoke(EVENT, seconds=2).pauses[0] for _ in range(10)]
+    """Ten functions that lose the service at one moment do not come back at one moment."""
+    with harness.emulator.refusing_connections():
+        pauses = [harness.invoke(EVENT, seconds=2).pauses[0] for _ in range(10)]
     assert len(set(pauses)) == 10
     assert backoffs([min(pauses)])
     assert backoffs([max(pauses)])
@@ -345,13 +404,49 @@ def test_retry_after_that_does_not_fit_ends_at_once(harness: Harness) -> None:
     assert over_http.headers["Retry-After"] == "40"
 
 
-def test_throttling_that_does_not_end_is_throttling(harness: Harness) -> None:
-    """The time is used for pauses, and the end is what the service said."""
+@pytest.mark.parametrize(
+    ("seconds", "pauses"), [(12, []), (30, [15]), (60, [15, 30]), (900, [15, 30, 60, 60])]
+)
+def test_throttling_that_does_not_end_is_throttling(
+    harness: Harness, seconds: float, pauses: list[float]
+) -> None:
+    """No more than five requests of one delivery are refused; the end is what the service said."""
     script(harness, Fault(status=429, times=FOR_EVER))
-    invocation = harness.invoke(EVENT)
+    invocation = harness.invoke(EVENT, seconds=seconds)
     assert invocation.error_name == "Throttled"
-    assert set(invocation.operations) == {"create"}
-    assert backoffs(invocation.pauses)
+    assert invocation.operations == ["create"] * (len(pauses) + 1)
+    assert invocation.pauses == pauses
+    assert invocation.record["attempts"] == len(pauses) + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "pause"),
+    [
+        ("policy user over ratelimit,limit:60,time:1 minute", 60),
+        ("policy ip over ratelimit,limit:200,time:5 minute", 300),
+        ("Threshold: 10 times per 60 seconds", 60),
+        ("Slow down.", 15),
+    ],
+)
+def test_the_window_that_the_text_names_is_waited_for(
+    harness: Harness, text: str, pause: float
+) -> None:
+    """The gateway gives its limit in words, and no `Retry-After`."""
+    body = {"error_code": "APIGW.0308", "error_msg": f"The throttling threshold: {text}"}
+    script(harness, Fault(status=429, body=body, times=FOR_EVER))
+    invocation = harness.invoke(EVENT, seconds=900)
+    assert invocation.error_name == "Throttled"
+    assert invocation.operations.count("create") <= 5
+    assert invocation.pauses[0] == pause
+
+
+def test_throttling_after_an_open_outcome_leaves_it_open(harness: Harness) -> None:
+    """The refusals count, the list is read before each of them, and the end is open."""
+    script(harness, Fault(error_code="DBS.213002"), Fault(status=429, times=FOR_EVER))
+    invocation = harness.invoke(EVENT, seconds=900)
+    assert invocation.error_name == "OutcomeUnknown"
+    assert invocation.record["error_code"] == "DBS.213002"
+    assert invocation.operations == ["create", "list"] * 6
 
 
 @pytest.mark.parametrize("retry_after", [0, "Sun, 06 Nov 1994 08:49:37 GMT", "soon", "-1"])
@@ -360,9 +455,12 @@ def test_a_retry_after_of_nothing_does_not_abolish_the_pause(
 ) -> None:
     """A service in trouble that asks for no pause is not asked hundreds of times a second."""
     script(harness, Fault(status=429, retry_after=retry_after, times=FOR_EVER))
-    invocation = harness.invoke(EVENT, seconds=3)
+    invocation = harness.invoke(EVENT, seconds=200)
     assert invocation.error_name == "Throttled"
-    assert backoffs(invocation.pauses)
+    assert len(invocation.pauses) == 4
+    assert min(invocation.pauses) >= 0.1
+    if retry_after in {"soon", "-1"}:  # neither says anything
+        assert invocation.pauses == [15, 30, 60, 60]
 
 
 def creates_without_a_look(invocation: Invocation) -> list[Any]:
@@ -383,7 +481,7 @@ def test_each_open_outcome_is_looked_up_before_the_next_request(harness: Harness
     """However often the answer is lost, no create request follows another without a look."""
     lost = [Fault(kind="reset"), Fault(status=503), Fault(kind="close"), Fault(status=429)] * 3
     script(harness, *lost)
-    invocation = harness.invoke(EVENT, seconds=60)
+    invocation = harness.invoke(EVENT, seconds=200)
     assert invocation.reply["outcome"] == "created"
     assert invocation.operations.count("create") == 13
     assert creates_without_a_look(invocation) == []

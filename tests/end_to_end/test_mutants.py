@@ -77,9 +77,9 @@ TAKES_ABSENCE_FOR_PROOF: Final = Mutant(
     (
         Change(
             "actions/create_state",
-            "case LookupResult(LookupStatus.NOT_FOUND) if isinstance(error, NameTaken):\n"
-            "            return _after_pause(Call.LOOK_UP, state, left, wait)",
-            "case LookupResult(LookupStatus.NOT_FOUND) if isinstance(error, NameTaken):\n"
+            "case LookupResult(status=LookupStatus.NOT_FOUND) if isinstance(error, NameTaken):\n"
+            "            return _after_pause(look_up, error, state, remaining, backoff)",
+            "case LookupResult(status=LookupStatus.NOT_FOUND) if isinstance(error, NameTaken):\n"
             "            return Fail(error)",
         ),
     ),
@@ -152,6 +152,58 @@ CAUGHT_BY_CHAOS: Final[dict[str, Mutant]] = {
     "takes lost for not sent": TAKES_LOST_FOR_NOT_SENT,
 }
 CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
+    "asks a sixth time after five refusals": Mutant(
+        f"{UNKNOWN}::test_throttling_that_does_not_end_is_throttling",
+        (Change("http_client/pauses", "MAX_THROTTLED: Final = 5", "MAX_THROTTLED: Final = 6"),),
+    ),
+    "forgets how often it was throttled": Mutant(
+        f"{UNKNOWN}::test_throttling_that_does_not_end_is_throttling",
+        (
+            Change(
+                "actions/create_state",
+                "throttled=state.throttled + isinstance(response, Throttled),",
+                "throttled=1,",
+            ),
+        ),
+    ),
+    "looks again at a list that is refused": Mutant(
+        f"{UNKNOWN}::test_a_list_that_is_refused_ends_the_looking_at_once",
+        (
+            Change(
+                "actions/create_state",
+                "return is_needed and not is_refused and not lookup.not_authorized",
+                "return is_needed",
+            ),
+        ),
+    ),
+    "does not say why the list shows nothing": Mutant(
+        f"{UNKNOWN}::test_a_list_that_is_refused_ends_the_looking_at_once",
+        (Change("actions/create_state", "    if unread is None:\n", "    if True:\n"),),
+    ),
+    "asks again under a name that another instance holds": Mutant(
+        f"{NAMES}::test_a_derived_name_that_another_instance_holds_is_taken",
+        (Change("actions/lookup", "if everywhere and not", "if request.explicit and not"),),
+    ),
+    "takes a backup made ahead of its time for its own": Mutant(
+        f"{NAMES}::test_a_derived_name_made_ahead_of_its_time_is_taken",
+        (
+            Change(
+                "actions/lookup",
+                "    if request.event_time is not None:\n",
+                "    if request.event_time is not None and request.explicit:\n",
+            ),
+        ),
+    ),
+    "calls a backup whose time it cannot read another's": Mutant(
+        f"{NAMES}::test_a_backup_whose_time_cannot_be_read_is_never_anothers",
+        (
+            Change(
+                "actions/lookup",
+                "        return LookupResult(LookupStatus.INCONCLUSIVE, backup)\n",
+                "        return LookupResult(LookupStatus.OTHER)\n",
+            ),
+        ),
+    ),
     "lets an odd entry hide the others": Mutant(
         f"{LISTS}::test_an_entry_that_cannot_be_read_hides_no_other",
         (Change("gaussdb/pages", "            continue\n", "            break\n"),),
@@ -165,8 +217,8 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         (
             Change(
                 "actions/lookup",
-                "return LookupResult(LookupStatus.INCONCLUSIVE, error=listing.error)",
-                "return LookupResult(LookupStatus.NOT_FOUND)",
+                "            status=LookupStatus.INCONCLUSIVE,\n            error=listing.error,",
+                "            status=LookupStatus.NOT_FOUND,",
             ),
         ),
     ),
@@ -175,8 +227,8 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         (
             Change(
                 "actions/lookup",
-                "return LookupResult(LookupStatus.INCONCLUSIVE, error=listing.error)",
-                "listing.whole()",
+                "if result.status is LookupStatus.NOT_FOUND and not listing.is_whole:",
+                "if listing.whole() is None:",
             ),
         ),
     ),
@@ -184,9 +236,9 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         f"{UNKNOWN}::test_what_was_left_open_stays_open_when_a_later_request_is_refused",
         (
             Change(
-                "actions/create",
-                "answer if isinstance(answer, OutcomeUnknown) else state.unresolved",
-                "answer if isinstance(answer, OutcomeUnknown) else None",
+                "actions/create_state",
+                "response if isinstance(response, OutcomeUnknown) else state.unresolved",
+                "response if isinstance(response, OutcomeUnknown) else None",
             ),
         ),
     ),
@@ -195,8 +247,13 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         (
             Change(
                 "actions/create_state",
-                "wait = max(pause, error.retry_after or 0.0)",
-                "wait = pause",
+                "pause = max(backoff, error.retry_after or 0.0)",
+                "pause = backoff",
+            ),
+            Change(
+                "actions/create_state",
+                "pause = max(pause, throttle_pause(state.throttled, error.retry_after))",
+                "pause = backoff",
             ),
         ),
     ),
@@ -205,8 +262,8 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         (
             Change(
                 "actions/create_state",
-                "wait = max(pause, error.retry_after or 0.0)",
-                "wait = pause if error.retry_after is None else error.retry_after",
+                "pause = max(backoff, error.retry_after or 0.0)",
+                "pause = backoff if error.retry_after is None else error.retry_after",
             ),
         ),
     ),
@@ -215,8 +272,8 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         (
             Change(
                 "actions/create_state",
-                "return Wait(wait) if wait <= left else",
-                "return Wait(min(wait, left)) if left > 0 else",
+                "return Wait(pause) if pause <= remaining else",
+                "return Wait(min(pause, remaining)) if remaining > 0 else",
             ),
         ),
     ),

@@ -1,39 +1,30 @@
-"""Exactly one backup per event: asks, and finds out when the answer is lost.
+"""Exactly one backup per event: sends the create request, and finds out if the response is lost.
 
-The API has no idempotency key, but refuses a second backup of one name, and the name follows from
-the event. So asking again for the same name is always safe; what must never happen is a wrong
-answer. ``decision`` says what to do next, and the loop here only does what it says.
+The API has no idempotency key, but it refuses a second backup of one name, and the name follows
+from the event. So it is always safe to ask for the same name again; what must never happen is a
+wrong answer. ``create_state`` decides what to do next, and the loop here only does it.
 """
-
-from typing import NamedTuple
 
 from gaussdb_backup.actions.create_state import (
     Call,
-    CreateOutcome,
     CreateState,
     Fail,
+    FindJob,
     Succeed,
     Wait,
+    after_create,
+    after_job_search,
+    after_lookup,
+    after_wait,
     next_step,
 )
-from gaussdb_backup.errors import BackupError, NameTaken, OutcomeUnknown
 from gaussdb_backup.gaussdb.api import GaussDB
-from gaussdb_backup.gaussdb.models import Backup, CreateResponse
 from gaussdb_backup.http_client.pauses import MIN_CALL_SECONDS
 from gaussdb_backup.http_client.retry import backoff
 from gaussdb_backup.request import CreateRequest
 
 
-class CreateResult(NamedTuple):
-    """How a delivery ended well."""
-
-    outcome: CreateOutcome
-    backup: Backup
-    job_id: str | None
-    job_lookup: str | None = None
-
-
-def create_backup(request: CreateRequest, gaussdb: GaussDB) -> CreateResult:
+def create_backup(request: CreateRequest, gaussdb: GaussDB) -> Succeed:
     """Makes sure that this event has its one backup.
 
     Args:
@@ -41,7 +32,7 @@ def create_backup(request: CreateRequest, gaussdb: GaussDB) -> CreateResult:
         gaussdb: the API, for this delivery.
 
     Raises:
-        BackupError: this delivery ends without one that it can show.
+        BackupError: this delivery ends without a backup that it can show.
     """
     deadline = gaussdb.deadline
     began = deadline.clock.utc()
@@ -49,28 +40,22 @@ def create_backup(request: CreateRequest, gaussdb: GaussDB) -> CreateResult:
     while True:
         match next_step(state, deadline.remaining() - MIN_CALL_SECONDS, backoff(state.waits)):
             case Call.CREATE:
-                state = _asked(state, gaussdb.create(request))
-                state = state._replace(auth_error=gaussdb.auth_error)
-            case Call.LOOK_UP:
+                state = after_create(state, gaussdb.create(request))
+            case Call.LOOK_UP | Call.LOOK_UP_EVERYWHERE as call:
+                # imported here because only a conflict or a lost response needs the lists
                 from gaussdb_backup.actions.lookup import look_up
 
-                taken = isinstance(state.response, NameTaken)
-                seen = look_up(request, gaussdb, began, everywhere=taken)
-                state = state._replace(lookup=seen, waited=False, auth_error=gaussdb.auth_error)
-            case Wait(seconds):
+                everywhere = call is Call.LOOK_UP_EVERYWHERE
+                state = after_lookup(state, look_up(request, gaussdb, began, everywhere=everywhere))
+            case FindJob(backup=backup):
+                from gaussdb_backup.gaussdb.tasks import find_job  # as above
+
+                state = after_job_search(state, find_job(gaussdb, backup))
+            case Wait(seconds=seconds):
                 deadline.clock.sleep(seconds)
-                state = state._replace(waits=state.waits + 1, waited=True)
-            case Succeed(outcome, backup, None):
-                from gaussdb_backup.gaussdb.tasks import find_job
-
-                job = find_job(gaussdb, backup)
-                return CreateResult(outcome, backup, job.id, job.lookup)
-            case Succeed(outcome, backup, job_id):
-                return CreateResult(outcome, backup, job_id)
-            case Fail(error):
+                state = after_wait(state)
+            case Succeed() as success:
+                return success
+            case Fail(error=error, log_fields=log_fields):
+                gaussdb.log_fields.update(log_fields)
                 raise error
-
-
-def _asked(state: CreateState, answer: CreateResponse | BackupError) -> CreateState:
-    still_open = answer if isinstance(answer, OutcomeUnknown) else state.unresolved
-    return state._replace(response=answer, unresolved=still_open, lookup=None, waited=False)

@@ -1,13 +1,16 @@
-"""What a creating delivery does next: a pure function, and the words it decides with.
+"""What a create knows, and what it does next: pure functions.
 
-Every combination of the last answer, what the list shows and the time left is a row here:
+The whole decision is here: the state, its transitions (after a create request, after a look-up,
+after the search for the job, after a wait) and the next step. ``actions.create`` only does what the
+steps say.
 
 - A name found in the list is proof. Its absence is none: a request may land late, the list may lag.
-- After an answer that leaves it open whether the backup was accepted, the list is read before the
+- After a response that leaves it open whether the backup was accepted, the list is read before the
   same name is asked for again. What is open at the end is ``OutcomeUnknown``, whatever came later.
 - A duplicate name or a busy instance may be this event's own backup: the list decides.
 """
 
+from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final, Literal, NamedTuple
 
@@ -21,9 +24,12 @@ from gaussdb_backup.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from gaussdb_backup.gaussdb.models import Backup, CreateResponse
+from gaussdb_backup.gaussdb.models import Backup, CreateResponse, Job, NotAuthorized
+from gaussdb_backup.http_client.pauses import MAX_THROTTLED, throttle_pause
 
+# The request was certainly not accepted, and the same request may be accepted later.
 NOT_ACCEPTED: Final = (Throttled, ServiceUnavailable)
+# There may be a backup of this name, so the list decides.
 UNDECIDED: Final = (OutcomeUnknown, NameTaken, InstanceBusy, InstanceNotReady)
 
 CreateOutcome = Literal["created", "existing"]
@@ -41,46 +47,61 @@ class LookupStatus(Enum):
 
 
 class LookupResult(NamedTuple):
-    """One look at the list.
+    """What one look-up found.
 
     Args:
-        status: what it shows of the name.
-        backup: this event's backup, where it is there.
+        status: what the list shows of the name.
+        backup: this event's backup, where it is listed.
         earlier: it began before this delivery, by more than clocks may differ.
         error: why the list could not be read.
+        not_authorized: it could not because there are no credentials, so that no call can succeed.
     """
 
     status: LookupStatus
     backup: Backup | None = None
     earlier: bool = False
     error: BackupError | None = None
+    not_authorized: bool = False
 
 
 class CreateState(NamedTuple):
-    """All that is state between two steps.
+    """All that is known between two steps.
 
     Args:
-        response: what the last create request answered, if one was sent.
+        response: what came of the last create request, if one was sent.
         lookup: what the list has shown since then.
         unresolved: the last response that left it open whether the backup was accepted.
-        waits: how many waits there were so far.
-        waited: the last step was a pause.
-        auth_error: there are no credentials, so that no call can succeed.
+        job: the task of the backup that the list shows, once it was searched for.
+        throttled: how many create requests were refused with 429.
+        waits: how many waits there were.
+        waited: the last step was a wait.
     """
 
-    response: CreateResponse | BackupError | None = None
+    response: CreateResponse | BackupError | NotAuthorized | None = None
     lookup: LookupResult | None = None
     unresolved: OutcomeUnknown | None = None
+    job: Job | None = None
+    throttled: int = 0
     waits: int = 0
     waited: bool = False
-    auth_error: BackupError | None = None
 
 
 class Call(Enum):
-    """A call to the service: ``CREATE`` sends the create request, ``LOOK_UP`` reads the list."""
+    """A call to the service.
+
+    ``CREATE`` sends the create request. ``LOOK_UP`` reads the instance's list of backups, and
+    ``LOOK_UP_EVERYWHERE`` the project's too if the instance's list lacks the name.
+    """
 
     CREATE = auto()
     LOOK_UP = auto()
+    LOOK_UP_EVERYWHERE = auto()
+
+
+class FindJob(NamedTuple):
+    """Search for the task that made this event's backup."""
+
+    backup: Backup
 
 
 class Wait(NamedTuple):
@@ -94,89 +115,159 @@ class Succeed(NamedTuple):
 
     outcome: CreateOutcome
     backup: Backup
-    job_id: str | None = None
+    job: Job
 
 
 class Fail(NamedTuple):
-    """This delivery ends without one that it can show."""
-
-    error: BackupError
-
-
-Step = Call | Wait | Succeed | Fail
-
-
-def next_step(state: CreateState, left: float, pause: float) -> Step:
-    """What to do next.
+    """This delivery ends without a backup to show.
 
     Args:
-        state: all that is state.
-        left: seconds left to this invocation, less what one more call needs.
-        pause: seconds to wait where a pause is due; more where the service asks for more.
+        error: the reason.
+        log_fields: what the log line shows besides the error.
     """
-    if state.auth_error is not None and _shows_nothing(state.lookup):
-        return Fail(_verdict(state))
+
+    error: BackupError
+    log_fields: Mapping[str, str | None] = {}
+
+
+Step = Call | FindJob | Wait | Succeed | Fail
+
+
+def after_create(
+    state: CreateState, response: CreateResponse | BackupError | NotAuthorized
+) -> CreateState:
+    """The state after a create request; what the list showed before it no longer counts."""
+    return state._replace(
+        response=response,
+        lookup=None,
+        unresolved=response if isinstance(response, OutcomeUnknown) else state.unresolved,
+        throttled=state.throttled + isinstance(response, Throttled),
+        waited=False,
+    )
+
+
+def after_lookup(state: CreateState, lookup: LookupResult) -> CreateState:
+    """The state after a look-up."""
+    return state._replace(lookup=lookup, waited=False)
+
+
+def after_job_search(state: CreateState, job: Job) -> CreateState:
+    """The state after the search for the job of the backup that was found."""
+    return state._replace(job=job)
+
+
+def after_wait(state: CreateState) -> CreateState:
+    """The state after a wait."""
+    return state._replace(waits=state.waits + 1, waited=True)
+
+
+def next_step(state: CreateState, remaining: float, backoff: float) -> Step:
+    """Decides what to do next.
+
+    Args:
+        state: all that is known.
+        remaining: seconds left to this invocation, less what one more call needs.
+        backoff: seconds to wait where a wait is due; more where the service asks for more.
+    """
     match state.response:
         case None:
-            return Call.CREATE if left >= 0 else Fail(_no_time())
+            return Call.CREATE if remaining >= 0 else Fail(_no_time())
         case CreateResponse(backup=backup, job_id=job_id):
-            return Succeed("created", backup, job_id)
+            return Succeed(outcome="created", backup=backup, job=Job(id=job_id))
+        case NotAuthorized(error=error):
+            return Fail(state.unresolved or error)
         case BackupError() as error:
-            wait = max(pause, error.retry_after or 0.0)
             if isinstance(error, NOT_ACCEPTED) and state.unresolved is None:
-                return _after_pause(Call.CREATE, state, left, wait)
+                return _after_pause(Call.CREATE, error, state, remaining, backoff)
             if isinstance(error, UNDECIDED) or state.unresolved is not None:
-                return _by_the_list(error, state, left, wait)
+                return _by_the_list(error, state, remaining, backoff)
             return Fail(error)
 
 
-def _by_the_list(  # noqa: PLR0911 - a row per case, as a table
-    error: BackupError, state: CreateState, left: float, wait: float
-) -> Step:
+def _by_the_list(error: BackupError, state: CreateState, remaining: float, backoff: float) -> Step:
+    look_up = Call.LOOK_UP_EVERYWHERE if isinstance(error, NameTaken) else Call.LOOK_UP
     match state.lookup:
         case None:
-            return Call.LOOK_UP if left >= 0 else Fail(_verdict(state))
-        case LookupResult(LookupStatus.OWN, Backup() as backup, earlier):
-            return Succeed("existing" if state.unresolved is None or earlier else "created", backup)
-        case LookupResult(LookupStatus.OWN_FAILED):
-            return Fail(BackupFailed("this event's backup was made and failed"))
-        case LookupResult(LookupStatus.DELETING):
-            return Fail(InstanceBusy("this event's backup is being deleted"))
-        case LookupResult(LookupStatus.OTHER):
-            return Fail(NameTaken("the name belongs to another backup", evidence=error.evidence))
-        case LookupResult(LookupStatus.NOT_FOUND) if isinstance(error, NameTaken):
-            return _after_pause(Call.LOOK_UP, state, left, wait)
-        case LookupResult(LookupStatus.NOT_FOUND) if state.unresolved and isinstance(
+            return look_up if remaining >= 0 else Fail(_verdict(state))
+        case LookupResult(status=LookupStatus.NOT_FOUND) if isinstance(error, NameTaken):
+            return _after_pause(look_up, error, state, remaining, backoff)
+        case LookupResult(status=LookupStatus.NOT_FOUND) if state.unresolved and isinstance(
             error, NOT_ACCEPTED + UNDECIDED
         ):
-            return _after_pause(Call.CREATE, state, left, wait)
-        case LookupResult(LookupStatus.INCONCLUSIVE) if state.unresolved or isinstance(
-            error, NameTaken
+            return _after_pause(Call.CREATE, error, state, remaining, backoff)
+        case LookupResult(status=LookupStatus.INCONCLUSIVE) as lookup if _may_look_again(
+            lookup, error, state
         ):
-            return _after_pause(Call.LOOK_UP, state, left, wait)
+            return _after_pause(look_up, error, state, remaining, backoff)
+        case LookupResult(status=LookupStatus.NOT_FOUND | LookupStatus.INCONCLUSIVE):
+            return _fail(state)
+        case LookupResult() as lookup:
+            return _by_the_backup(lookup, error, state)
+
+
+def _by_the_backup(lookup: LookupResult, error: BackupError, state: CreateState) -> Step:
+    """What a name that is listed means."""
+    match lookup:
+        case LookupResult(
+            status=LookupStatus.OWN | LookupStatus.OWN_FAILED, backup=Backup() as backup
+        ) if state.job is None:
+            return FindJob(backup=backup)
+        case LookupResult(status=LookupStatus.OWN, backup=Backup() as backup, earlier=earlier):
+            is_new = state.unresolved is not None and not earlier
+            return Succeed(
+                outcome="created" if is_new else "existing", backup=backup, job=state.job or Job()
+            )
+        case LookupResult(status=LookupStatus.OWN_FAILED, backup=Backup() as backup):
+            return _backup_failed(backup, state.job or Job(), error)
+        case LookupResult(status=LookupStatus.DELETING):
+            return Fail(InstanceBusy("this event's backup is being deleted"))
         case _:
-            return Fail(_verdict(state))
+            return Fail(NameTaken("the name belongs to another backup", evidence=error.evidence))
 
 
-def _after_pause(step: Call, state: CreateState, left: float, wait: float) -> Step:
+def _may_look_again(lookup: LookupResult, error: BackupError, state: CreateState) -> bool:
+    """Whether another look-up may show more, and whether it is needed."""
+    is_refused = lookup.error is not None and not lookup.error.retryable
+    is_needed = state.unresolved is not None or isinstance(error, NameTaken)
+    return is_needed and not is_refused and not lookup.not_authorized
+
+
+def _after_pause(
+    step: Call, error: BackupError, state: CreateState, remaining: float, backoff: float
+) -> Step:
+    """The step, once a wait came before it; the end where the service or the time forbids both."""
     if state.waited:
         return step
-    return Wait(wait) if wait <= left else Fail(_verdict(state))
+    pause = max(backoff, error.retry_after or 0.0)
+    if isinstance(error, Throttled):
+        if state.throttled >= MAX_THROTTLED:
+            return _fail(state)
+        pause = max(pause, throttle_pause(state.throttled, error.retry_after))
+    return Wait(pause) if pause <= remaining else _fail(state)
 
 
-def _shows_nothing(lookup: LookupResult | None) -> bool:
-    """Whether the list has shown nothing that decides."""
-    return lookup is None or lookup.status is LookupStatus.INCONCLUSIVE
+def _fail(state: CreateState) -> Fail:
+    """The end of a delivery that runs out of time, or of sense in going on."""
+    error = _verdict(state)
+    unread = state.lookup.error if state.lookup is not None else None
+    if unread is None:
+        return Fail(error)
+    told = f"{error.detail}; the list of backups could not be read: {unread.detail}"
+    fields = {
+        "lookup_error": type(unread).__name__,
+        "lookup_error_code": unread.evidence.error_code,
+    }
+    same = type(error)(told, evidence=error.evidence, retry_after=error.retry_after)
+    return Fail(error=same, log_fields=fields)
 
 
 def _verdict(state: CreateState) -> BackupError:
-    """What a delivery ends with that runs out of time, or of sense in going on."""
-    if state.unresolved is not None:
-        return state.unresolved
     match state.response:
+        case _ if state.unresolved is not None:
+            return state.unresolved
         case NameTaken() as error:
             return OutcomeUnknown(
-                "the service knows the name, and the list does not show it",
+                "the service knows the name, and the list does not show whose it is",
                 evidence=error.evidence,
             )
         case BackupError() as error:
@@ -185,5 +276,18 @@ def _verdict(state: CreateState) -> BackupError:
             return _no_time()
 
 
+def _backup_failed(backup: Backup, job: Job, error: BackupError) -> Fail:
+    """The name is spent: the operator needs to know which backup and which task to look at."""
+    of_job = f", job {job.id}" if job.id else ""
+    reason = f": {job.fail_reason}" if job.fail_reason else ""
+    return Fail(
+        error=BackupFailed(
+            f"this event's backup was made and failed (backup {backup.id}{of_job}){reason}",
+            evidence=error.evidence,
+        ),
+        log_fields={"backup_id": backup.id, "job_id": job.id, "job_lookup": job.lookup},
+    )
+
+
 def _no_time() -> ServiceUnavailable:
-    return ServiceUnavailable("no time is left to ask")
+    return ServiceUnavailable("no time is left to send the request")

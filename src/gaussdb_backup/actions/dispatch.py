@@ -77,15 +77,17 @@ def perform(
 
 
 def _create(request: CreateRequest, gaussdb: GaussDB) -> ActionResult:
-    made = create_backup(request, gaussdb)
-    backup = made.backup
+    success = create_backup(request, gaussdb)
+    backup = success.backup
     return ActionResult(
-        replies.CreateReply(outcome=made.outcome, job_id=made.job_id, backup=backup.as_reply()),
-        "backup accepted",
-        {
-            "outcome": made.outcome,
-            "job_id": made.job_id,
-            "job_lookup": made.job_lookup,
+        reply=replies.CreateReply(
+            outcome=success.outcome, job_id=success.job.id, backup=backup.as_reply()
+        ),
+        message="backup accepted",
+        fields={
+            "outcome": success.outcome,
+            "job_id": success.job.id,
+            "job_lookup": success.job.lookup,
             "backup_id": backup.id,
             "backup_name": backup.name,
         },
@@ -95,18 +97,18 @@ def _create(request: CreateRequest, gaussdb: GaussDB) -> ActionResult:
 def _status(request: StatusRequest, gaussdb: GaussDB) -> ActionResult:
     from gaussdb_backup.actions.read import read_status
 
-    seen = read_status(request, gaussdb)
+    result = read_status(request, gaussdb)
     return ActionResult(
-        replies.StatusReply(
-            outcome=seen.outcome, backup=seen.backup.as_listed_reply(), job_id=seen.job.id
+        reply=replies.StatusReply(
+            outcome=result.outcome, backup=result.backup.as_listed_reply(), job_id=result.job.id
         ),
-        "backup status",
-        {
-            "outcome": seen.outcome,
-            "job_id": seen.job.id,
-            "job_lookup": seen.job.lookup,
-            "backup_id": seen.backup.id,
-            "backup_name": seen.backup.name,
+        message="backup status",
+        fields={
+            "outcome": result.outcome,
+            "job_id": result.job.id,
+            "job_lookup": result.job.lookup,
+            "backup_id": result.backup.id,
+            "backup_name": result.backup.name,
         },
     )
 
@@ -115,11 +117,11 @@ def _check(request: CheckRequest, gaussdb: GaussDB) -> ActionResult:
     from gaussdb_backup.actions.read import check_instance
 
     outcome, instance = check_instance(request, gaussdb)
-    shown = replies.InstanceReply(id=instance.id, name=instance.name, status=instance.status)
+    reply = replies.InstanceReply(id=instance.id, name=instance.name, status=instance.status)
     return ActionResult(
-        replies.CheckReply(outcome=outcome, instance=shown),
-        "instance checked",
-        {"outcome": outcome, "instance_status": instance.status},
+        reply=replies.CheckReply(outcome=outcome, instance=reply),
+        message="instance checked",
+        fields={"outcome": outcome, "instance_status": instance.status},
     )
 
 
@@ -139,9 +141,9 @@ def _verify(request: VerifyRequest, gaussdb: GaussDB, telemetry: Telemetry) -> A
         manual_mb=age.manual_mb,
     )
     return ActionResult(
-        reply,
-        "backup fresh",
-        {
+        reply=reply,
+        message="backup fresh",
+        fields={
             "outcome": "fresh",
             "backup_id": age.backup.id,
             "backup_name": age.backup.name,

@@ -41,7 +41,11 @@ def look_up(
         listing = read(None)
     result = match_backups(request, listing.entries, now)
     if result.status is LookupStatus.NOT_FOUND and not listing.is_whole:
-        return LookupResult(LookupStatus.INCONCLUSIVE, error=listing.error)
+        return LookupResult(
+            status=LookupStatus.INCONCLUSIVE,
+            error=listing.error,
+            not_authorized=gaussdb.auth_error is not None,
+        )
     return result
 
 

@@ -17,7 +17,7 @@ from gaussdb_backup.errors import (
     OutcomeUnknown,
     ServiceUnavailable,
 )
-from gaussdb_backup.gaussdb.models import CreateResponse
+from gaussdb_backup.gaussdb.models import CreateResponse, NotAuthorized
 from gaussdb_backup.http_client.error_mapping import map_error, unreadable_response
 from gaussdb_backup.http_client.redaction import redact_message
 from gaussdb_backup.http_client.response import Response
@@ -59,13 +59,14 @@ class GaussDB:
         self.log_fields: dict[str, object] = {}
         self._redact: tuple[str, ...] = ()
 
-    def create(self, request: CreateRequest) -> CreateResponse | BackupError:
+    def create(self, request: CreateRequest) -> CreateResponse | BackupError | NotAuthorized:
         """Sends the create request once; a refusal is a result, not an exception.
 
         Returns:
             The accepted backup, or: ``OutcomeUnknown`` where it may have been accepted,
             ``ServiceUnavailable`` where the request was not sent, ``NameTaken`` where the service
-            knows the name, and each other error where the request was refused.
+            knows the name, each other error where the request was refused, and ``NotAuthorized``
+            where there are no credentials for it.
         """
         body = {"instance_id": request.instance_id, "name": request.name}
         if request.description is not None:
@@ -77,7 +78,7 @@ class GaussDB:
         except ResponseLost as failure:
             return OutcomeUnknown(f"the response was lost: {failure}")
         except BackupError as error:
-            return error
+            return NotAuthorized(error)  # nothing else raises one here
         self.log_fields["api_request_id"] = _request_id(response)
         return _created(response)
 

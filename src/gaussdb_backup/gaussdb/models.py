@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from gaussdb_backup import replies
+from gaussdb_backup.errors import BackupError
 
 T = TypeVar("T")
 
@@ -114,6 +115,15 @@ class CreateResponse(ApiModel):
 
     backup: AcceptedBackup
     job_id: NonEmpty
+
+
+class NotAuthorized(NamedTuple):
+    """The request was not sent, or not again, because there are no credentials to send it with.
+
+    A failed log-in is no failed request: nobody must repeat it (CONTRACT 3).
+    """
+
+    error: BackupError
 
 
 class Job(NamedTuple):
