@@ -49,7 +49,9 @@ enforces this order with import-linter's layers (``pyproject.toml``).
     http_client/         requests to other hosts
         retry            when to send a read-only request again
         transport        one HTTP request inside the time that is left
+        failures         why no response came, and whether the request was sent
         error_mapping    status, code and body of a response become one of our errors
+        certificates     which authorities vouch for a server
         error_codes      what the cloud's error codes mean to a backup
         redaction        messages without keys, tokens and signatures
         response         one whole HTTP response

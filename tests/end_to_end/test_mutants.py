@@ -135,8 +135,8 @@ TAKES_LOST_FOR_NOT_SENT: Final = Mutant(
     (
         Change(
             "gaussdb/api",
-            'return OutcomeUnknown(f"the response was lost: {failure}")',
-            'return ServiceUnavailable(f"the response was lost: {failure}")',
+            'return OutcomeUnknown(f"no response from GaussDB at {failure}")',
+            'return ServiceUnavailable(f"no response from GaussDB at {failure}")',
         ),
     ),
 )
@@ -286,8 +286,8 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         (
             Change(
                 "gaussdb/api",
-                'return ServiceUnavailable(f"no connection to the service: {failure}")',
-                'return OutcomeUnknown(f"no connection to the service: {failure}")',
+                'return ServiceUnavailable(f"no connection to GaussDB at {failure}")',
+                'return OutcomeUnknown(f"no connection to GaussDB at {failure}")',
             ),
         ),
     ),

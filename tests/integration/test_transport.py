@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import socket
 import threading
 import time
+import tracemalloc
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -556,3 +559,97 @@ def test_a_failure_tells_no_secret(transport: Transport) -> None:
 def test_this_machine_is_known_by_name_or_address(host: str | None, *, loopback: bool) -> None:
     """And by nothing that only looks like it."""
     assert is_loopback(host) is loopback
+
+
+def causes(transport: Transport, url: str, seconds: float = SECONDS) -> str:
+    """What is said of an exchange that fails."""
+    with pytest.raises((NotSent, ResponseLost)) as raised:
+        exchange(transport, url, seconds)
+    assert TOKEN not in str(raised.value)
+    return str(raised.value)
+
+
+def test_a_failure_names_the_host_and_the_cause(transport: Transport, authority: Authority) -> None:
+    """So that whoever reads the log knows where to look."""
+    port = closed_port()
+    assert causes(transport, f"http://127.0.0.1:{port}/") == f"127.0.0.1:{port}: connection refused"
+    assert causes(transport, "https://no-such-host.invalid/", 5.0) == (
+        "no-such-host.invalid: name not known"
+    )
+    with Host(hanging) as host:
+        assert causes(transport, host.url()) == f"127.0.0.1:{host.port}: timed out"
+    with Host(resetting) as host:
+        assert causes(transport, host.url()).endswith(": connection reset")
+    with Host(ending(b"")) as host:
+        assert causes(transport, host.url()).endswith("before the end of the response")
+    with Host(answering(OK), authority.context()) as host:
+        shown = causes(transport, host.url(OUTWARD, "https"), 5.0)
+    assert "certificate not trusted: " in shown
+
+
+@pytest.mark.parametrize("content", [None, b"", b"this is no bundle"])
+def test_a_bundle_that_cannot_be_read_is_named(
+    transport: Transport,
+    tls_host: Host,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    content: bytes | None,
+) -> None:
+    """Nothing was sent, so that no list is read for a backup that nobody asked for."""
+    bundle = tmp_path / "bundle.pem"
+    if content is not None:
+        bundle.write_bytes(content)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with pytest.raises(NotSent, match=r"the CA bundle .*bundle\.pem cannot be read"):
+        exchange(transport, tls_host.url(OUTWARD, "https"))
+    assert tls_host.requests == []
+
+
+MB: Final = 1_000_000
+
+
+@pytest.mark.parametrize("size", [MB, 10 * MB])
+def test_a_large_body_comes_whole(transport: Transport, size: int) -> None:
+    """Up to ten megabytes."""
+    raw = HEAD + b"Content-Length: %d\r\n\r\n" % size + b"x" * size
+    with Host(answering(raw)) as host:
+        assert len(exchange(transport, host.url()).body) == size
+
+
+@pytest.mark.parametrize("encoding", [None, "gzip", "deflate"])
+def test_a_body_that_is_too_large_is_not_read(transport: Transport, encoding: str | None) -> None:
+    """Whatever its encoding: it counts decoded, and the status is all that is believed."""
+    body = b" " * (10 * MB + 1)
+    headers = b""
+    if encoding is not None:
+        body = gzip.compress(body) if encoding == "gzip" else zlib.compress(body)
+        headers = b"Content-Encoding: " + encoding.encode() + b"\r\n"
+    raw = b"".join((HEAD, headers, b"Content-Length: %d\r\n\r\n" % len(body), body))
+    with Host(ending(raw)) as host:
+        response = exchange(transport, host.url())
+    assert (response.status, response.body) == (202, b"")
+
+
+def test_a_body_that_never_ends_costs_no_memory(transport: Transport) -> None:
+    """A gigabyte in a megabyte: it is not decoded to its end."""
+    packer = zlib.compressobj(wbits=31)
+    body = b"".join(packer.compress(bytes(MB)) for _ in range(1000)) + packer.flush()
+    raw = HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    tracemalloc.start()
+    try:
+        with Host(ending(raw)) as host:
+            assert exchange(transport, host.url(), 20.0).body == b""
+        assert tracemalloc.get_traced_memory()[1] < 60 * MB
+    finally:
+        tracemalloc.stop()
+
+
+def test_no_header_reaches_the_log_by_way_of_a_library(
+    transport: Transport, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """urllib3 warns of a header block that it cannot parse, and shows all of it."""
+    raw = HEAD + b"X-Subject-Token: not-a-real-token-2\r\nno header\r\nContent-Length: 0\r\n\r\n"
+    with Host(ending(raw)) as host:
+        exchange(transport, host.url())
+    assert caplog.records == []
+    assert "not-a-real-token-2" not in "".join(capfd.readouterr())

@@ -23,7 +23,8 @@ def read(status: int, body: object = b"", **headers: str) -> Token | LoginFailur
     """What a response says; anything but bytes is written as JSON."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return read_login_response(Response(status, CaseInsensitiveDict(named), raw), NOW, PART)
+    response = Response(status, CaseInsensitiveDict(named), raw, host="iam.example")
+    return read_login_response(response, NOW)
 
 
 @pytest.mark.parametrize(

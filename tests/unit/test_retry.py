@@ -76,7 +76,7 @@ def test_a_429_that_names_no_wait_is_followed_by_longer_and_longer_pauses() -> N
     """15, 30 and 60 seconds, between them a lost response with a short one."""
     time = FakeTime()
     throttled = status(429)
-    lost = ResponseLost("reset")
+    lost = ResponseLost("gaussdb.example", "connection reset")
     assert retry_read(sender(throttled, lost, throttled, throttled, OK), time.deadline(300)) is OK
     assert [time.pauses[index] for index in (0, 2, 3)] == [15, 30, 60]
     assert time.pauses[1] < 1
@@ -95,7 +95,7 @@ def test_a_429_that_names_a_wait_is_followed_by_it() -> None:
     ("responses", "error"),
     [
         ([status(503)] * 5, ServiceUnavailable),
-        ([ResponseLost("reset")] * 5, ServiceUnavailable),
+        ([ResponseLost("gaussdb.example", "connection reset")] * 5, ServiceUnavailable),
         ([status(429, Retry_After="1")] * 5, Throttled),
     ],
 )

@@ -8,7 +8,6 @@ wrong password, user, domain or project and to a missing right with one and the 
 import json
 import re
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
 from gaussdb_backup.clock import Deadline
 from gaussdb_backup.credentials.models import PasswordCredentials
@@ -16,6 +15,7 @@ from gaussdb_backup.errors import BackupError, CredentialsRejected, ServiceUnava
 from gaussdb_backup.http_client.error_mapping import (
     lock_reason,
     map_error,
+    name_part,
     read_evidence,
     unreadable_response,
 )
@@ -24,6 +24,7 @@ from gaussdb_backup.http_client.response import Response
 from gaussdb_backup.http_client.transport import NotSent, ResponseLost, Transport
 from gaussdb_backup.timestamps import parse_utc
 
+PART: Final = "IAM"
 MAX_MARGIN_SECONDS: Final = 300.0
 MIN_LIFETIME_SECONDS: Final = 300.0
 MAX_LIFETIME_SECONDS: Final = 24 * 3600.0
@@ -76,7 +77,6 @@ def request_token(
         project_id: the project that the token is for.
         deadline: the end of the invocation.
     """
-    part = f"IAM at {urlsplit(endpoint).netloc}"
     try:
         response = transport.send(
             "POST",
@@ -87,42 +87,41 @@ def request_token(
         )
     except NotSent as failure:
         return LoginFailure(
-            ServiceUnavailable(f"no connection to {part}: {failure}"), may_retry=True
+            ServiceUnavailable(f"no connection to IAM at {failure}"), may_retry=True
         )
     except ResponseLost as failure:
-        error = ServiceUnavailable(f"no response from {part}: {failure}")
+        error = ServiceUnavailable(f"no response from IAM at {failure}")
         return LoginFailure(error, is_lost=True, may_retry=True)
     response = response._replace(redact=(user.password,))
-    return read_login_response(response, deadline.clock.now(), part)
+    return read_login_response(response, deadline.clock.now())
 
 
-def read_login_response(response: Response, now: float, part: str) -> Token | LoginFailure:
+def read_login_response(response: Response, now: float) -> Token | LoginFailure:
     """What IAM's response to a log-in says; pure.
 
     Args:
         response: the response.
         now: wall time in seconds since 1970.
-        part: IAM and its host, for messages.
     """
     status = response.status
     if 200 <= status < 300:
         token = _read_token(response, now)
-        return token or LoginFailure(unreadable_response(response, part), is_lost=True)
+        return token or LoginFailure(unreadable_response(response, PART), is_lost=True)
     if status == 429 or status >= 500:
-        error = map_error(response, part)
+        error = map_error(response, PART)
         return LoginFailure(error, is_lost=status in {502, 504}, may_retry=True)
     if status < 400 or status in {408, 425} or _is_html(response):
         return LoginFailure(
             ServiceUnavailable(
-                f"the response of {part} is not the documented one (HTTP {status}): is "
-                "IAM_ENDPOINT right?",
+                f"the response of {name_part(response, PART)} is not the documented one "
+                f"(HTTP {status}): is IAM_ENDPOINT right?",
                 evidence=read_evidence(response),
-                retry_after=map_error(response, part).retry_after,
+                retry_after=map_error(response, PART).retry_after,
             )
         )
     if _is_refusal(response):
-        return LoginFailure(_refusal(response, part))
-    return LoginFailure(map_error(response, part))
+        return LoginFailure(_refusal(response))
+    return LoginFailure(map_error(response, PART))
 
 
 def _is_refusal(response: Response) -> bool:
@@ -140,10 +139,12 @@ def _is_refusal(response: Response) -> bool:
             return False
 
 
-def _refusal(response: Response, part: str) -> CredentialsRejected:
+def _refusal(response: Response) -> CredentialsRejected:
     evidence = read_evidence(response)
     reason = lock_reason(evidence.error_msg or "") or _LIKELY_CAUSES
-    return CredentialsRejected(f"{part} refuses the log-in: {reason}", evidence=evidence)
+    return CredentialsRejected(
+        f"{name_part(response, PART)} refuses the log-in: {reason}", evidence=evidence
+    )
 
 
 def _is_html(response: Response) -> bool:

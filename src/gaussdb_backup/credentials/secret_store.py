@@ -1,7 +1,7 @@
 """A secret's name becomes its value, through the AWS Parameters and Secrets Lambda Extension.
 
-The extension listens on localhost, refuses while the environment initialises, and answers nearly
-every failure with one and the same opaque 400; what it knows stands in the function's own log.
+The extension listens on localhost, refuses while the environment initializes, and responds to
+nearly every failure with one and the same opaque 400; what it knows stands in the function's log.
 Source: AWS Secrets Manager User Guide, "Use AWS Secrets Manager secrets in AWS Lambda functions".
 """
 
@@ -12,7 +12,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gaussdb_backup.clock import Deadline
-from gaussdb_backup.errors import SecretUnavailable
+from gaussdb_backup.errors import Evidence, SecretUnavailable
 from gaussdb_backup.http_client.response import Response
 from gaussdb_backup.http_client.transport import NotSent, ResponseLost, Transport
 
@@ -23,9 +23,10 @@ MAX_READ_PAUSE_SECONDS: Final = 1.0
 
 _NOT_READY = b"not ready to serve traffic"
 _LAYER_MISSING = (
-    "nothing answers on the secrets extension's port: is the layer "
-    "AWS-Parameters-and-Secrets-Lambda-Extension attached, and for this architecture?"
+    "is the layer AWS-Parameters-and-Secrets-Lambda-Extension attached, and for this architecture?"
 )
+_UNANSWERED = "the extension's own log lines say more"
+_NOT_READY_IN_TIME = "the secrets extension did not become ready in time"
 _OPAQUE = (
     "the secrets extension could not read it: does it exist in this region, may the role call "
     "secretsmanager:GetSecretValue on it and decrypt with its key? The extension's own log lines "
@@ -34,7 +35,7 @@ _OPAQUE = (
 
 
 class _Found(BaseModel):
-    """The part of the extension's answer that counts; the rest differs from AWS's own."""
+    """The part of the extension's response that counts; the rest differs from AWS's own."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
 
@@ -61,18 +62,18 @@ class SecretStore:
     """The extension as this function reaches it.
 
     Args:
-        transport: what carries the requests.
+        transport: sends the requests.
         port: the extension's port on localhost.
         token: the value of its token header.
     """
 
     def __init__(self, transport: Transport, port: int, token: str) -> None:
         self.transport = transport
-        self._url = f"http://localhost:{port}/secretsmanager/get?secretId="
+        self._host = f"localhost:{port}"
         self._headers = {"X-Aws-Parameters-Secrets-Token": token}
 
     def read(self, secret_id: str, variable: str, deadline: Deadline) -> Secret:
-        """Reads a secret afresh, waiting for an extension that is not ready yet.
+        """Reads a secret afresh, again while the extension is not ready or out of order.
 
         Args:
             secret_id: name or ARN of the secret.
@@ -80,13 +81,13 @@ class SecretStore:
             deadline: the end of the invocation.
 
         Raises:
-            SecretUnavailable: with the likely causes.
+            SecretUnavailable: with the likely cause as evidence, which only the log shows.
         """
-        answer = self._ask_until_ready(secret_id, variable, deadline)
-        if answer.status != 200:
-            raise SecretUnavailable(f"{variable}: {_OPAQUE}")
+        response = self._retried(secret_id, variable, deadline)
+        if response.status != 200:
+            raise self._unavailable(variable, cause=_OPAQUE, status=response.status)
         try:
-            found = _Found.model_validate_json(answer.body)
+            found = _Found.model_validate_json(response.body)
             value = json.loads(found.text)
         except ValidationError:
             raise SecretUnavailable(f"{variable}: the secret has no SecretString") from None
@@ -96,32 +97,46 @@ class SecretStore:
             raise SecretUnavailable(f"{variable}: the SecretString is not a JSON object")
         return Secret(value, found.version)
 
-    def _ask_until_ready(self, secret_id: str, variable: str, deadline: Deadline) -> Response:
+    def _retried(self, secret_id: str, variable: str, deadline: Deadline) -> Response:
+        """The first response that no other request would change, within 10 s of the time left."""
         clock = deadline.clock
-        patience = clock.monotonic() + min(MAX_RETRY_SECONDS, deadline.remaining())
+        ends = clock.monotonic() + min(MAX_RETRY_SECONDS, deadline.remaining())
         pause = INITIAL_READ_PAUSE_SECONDS
         while True:
             try:
-                answer = self._ask(secret_id, deadline)
-            except NotSent:
-                refusal = _LAYER_MISSING
-            except ResponseLost:
-                raise SecretUnavailable(
-                    f"{variable}: the secrets extension gives no answer"
-                ) from None
+                response = self._request(secret_id, deadline)
+            except NotSent as failure:
+                cause, status = f"{failure.cause}: {_LAYER_MISSING}", None
+            except ResponseLost as failure:
+                cause, status = f"{failure.cause}: {_UNANSWERED}", None
             else:
-                if answer.status != 400 or _NOT_READY not in answer.body:
-                    return answer
-                refusal = "the secrets extension did not become ready in time"
-            if clock.monotonic() + pause >= patience:
-                raise SecretUnavailable(f"{variable}: {refusal}")
+                if not _may_change(response):
+                    return response
+                not_ready = _NOT_READY in response.body
+                cause = _NOT_READY_IN_TIME if not_ready else _UNANSWERED
+                status = response.status
+            if clock.monotonic() + pause >= ends:
+                raise self._unavailable(variable, cause=cause, status=status)
             clock.sleep(pause)
             pause = min(2 * pause, MAX_READ_PAUSE_SECONDS)
 
-    def _ask(self, secret_id: str, deadline: Deadline) -> Response:
+    def _request(self, secret_id: str, deadline: Deadline) -> Response:
         return self.transport.send(
             "GET",
-            self._url + quote(secret_id, safe=""),
+            f"http://{self._host}/secretsmanager/get?secretId={quote(secret_id, safe='')}",
             seconds=min(READ_SECONDS, deadline.remaining()),
             headers=self._headers,
         )
+
+    def _unavailable(self, variable: str, *, cause: str, status: int | None) -> SecretUnavailable:
+        return SecretUnavailable(
+            f"{variable}: no secret from the secrets extension at {self._host}",
+            evidence=Evidence(http_status=status, error_msg=cause),
+        )
+
+
+def _may_change(response: Response) -> bool:
+    """Whether the same request may get another response soon."""
+    if response.status == 400:
+        return _NOT_READY in response.body
+    return response.status == 429 or response.status >= 500

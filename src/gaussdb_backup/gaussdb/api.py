@@ -74,9 +74,9 @@ class GaussDB:
         try:
             response = self.send("POST", "backups", json.dumps(body).encode())
         except NotSent as failure:
-            return ServiceUnavailable(f"no connection to the service: {failure}")
+            return ServiceUnavailable(f"no connection to GaussDB at {failure}")
         except ResponseLost as failure:
-            return OutcomeUnknown(f"the response was lost: {failure}")
+            return OutcomeUnknown(f"no response from GaussDB at {failure}")
         except BackupError as error:
             return NotAuthorized(error)  # nothing else raises one here
         self.log_fields["api_request_id"] = _request_id(response)

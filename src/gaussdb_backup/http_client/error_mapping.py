@@ -49,7 +49,7 @@ def map_error(response: Response, part: str = "GaussDB") -> BackupError:
     error, meaning = _meaning(response, evidence)
     reason = evidence.error_code or f"HTTP {response.status}"
     return error(
-        f"{meaning.format(part=part)} ({reason})",
+        f"{meaning.format(part=name_part(response, part))} ({reason})",
         evidence=evidence,
         retry_after=_retry_after(response),
     )
@@ -58,9 +58,15 @@ def map_error(response: Response, part: str = "GaussDB") -> BackupError:
 def unreadable_response(response: Response, part: str = "GaussDB") -> ServiceUnavailable:
     """The error for a response of the right status that is not the documented JSON."""
     return ServiceUnavailable(
-        f"the response of {part} is not the documented JSON (HTTP {response.status})",
+        f"the response of {name_part(response, part)} is not the documented JSON "
+        f"(HTTP {response.status})",
         evidence=read_evidence(response),
     )
+
+
+def name_part(response: Response, part: str) -> str:
+    """The part of the cloud that sent a response, with its host."""
+    return f"{part} at {response.host}" if response.host else part
 
 
 def is_out_of_order(status: int) -> bool:

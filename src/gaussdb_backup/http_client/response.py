@@ -5,19 +5,21 @@ from typing import NamedTuple
 
 
 class Response(NamedTuple):
-    """A whole HTTP answer.
+    """A whole HTTP response.
 
     Args:
         status: the HTTP status.
         headers: the headers; their names are case-insensitive.
-        body: the body's bytes, of whatever form.
+        body: the body's bytes, of whatever form, decoded; empty above 10 MB.
         redact: what the request carried that no message may show.
+        host: the host that sent it.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     redact: tuple[str, ...] = ()
+    host: str = ""
 
     def __repr__(self) -> str:
-        return f"Answer(status={self.status})"
+        return f"Response(status={self.status})"

@@ -49,7 +49,7 @@ def retry_read(send: Callable[[], Response], deadline: Deadline) -> Response:
         try:
             response = send()
         except (NotSent, ResponseLost) as failure:
-            error = ServiceUnavailable(f"no answer from the service: {failure}")
+            error = ServiceUnavailable(f"no response from GaussDB at {failure}")
         else:
             if not is_out_of_order(response.status):
                 return response

@@ -3,63 +3,73 @@
 Of ``requests`` this uses the part that sends. Its sessions would add what we never want: cookies,
 redirects that carry credentials elsewhere, and passwords of a ``.netrc``.
 
-``requests`` bounds each wait for the network, not their sum: an answer that drips a byte a second
+``requests`` bounds each wait for the network, not their sum: a response that drips a byte a second
 never times out. So exchanges run in other threads, and one that takes too long is left behind.
 """
 
 import ipaddress
+import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import cached_property
 from pathlib import Path
-from ssl import SSLCertVerificationError, SSLContext
+from ssl import SSLContext
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from requests.exceptions import InvalidHeader, InvalidURL
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    LocationParseError,
-    MaxRetryError,
-    NewConnectionError,
-    ProxyError,
-    SSLError,
-)
-from urllib3.util.ssl_ import create_urllib3_context
+from urllib3.exceptions import HTTPError
 
 from gaussdb_backup import VERSION
-from gaussdb_backup.errors import ConfigurationError
+from gaussdb_backup.http_client.certificates import environment_context, own_context
 from gaussdb_backup.http_client.response import Response
 
 CONNECT_SECONDS: Final = 5.0
 GRACE_SECONDS: Final = 0.1
 CONNECTIONS: Final = 32
+MAX_BODY_BYTES: Final = 10_000_000
+CHUNK_BYTES: Final = 65536
 HEADERS: Final = {
     "User-Agent": f"gaussdb-backup/{VERSION}",
     "Accept": "application/json",
     "Accept-Encoding": "gzip, deflate",
 }
 
+# urllib3 warns of headers that it cannot parse, and shows them: IAM's hold a token.
+logging.getLogger("urllib3.connection").disabled = True
 
-class NotSent(Exception):
-    """No connection came about: the other side has seen nothing of the request."""
+
+class _Failure(Exception):
+    """No response.
+
+    Args:
+        host: the host that was to respond.
+        cause: why it did not, in words.
+    """
+
+    def __init__(self, host: str, cause: str) -> None:
+        super().__init__(f"{host}: {cause}")
+        self.host = host
+        self.cause = cause
 
 
-class ResponseLost(Exception):
-    """The request may have been sent, and no whole answer came back."""
+class NotSent(_Failure):
+    """There was no connection: the host has seen nothing of the request."""
+
+
+class ResponseLost(_Failure):
+    """The request may have been sent, and no whole response came back."""
 
 
 class Transport:
     """Kept-alive connections to the hosts that one function talks to."""
 
     def __init__(self) -> None:
-        self._adapter = _Adapter(pool_connections=4, pool_maxsize=CONNECTIONS)
+        self._adapter = _Adapter()
         self._environment = requests.Session()
         self._threads = _pool()
 
@@ -92,11 +102,12 @@ class Transport:
             auth: what authorises the request; applied last, over the bytes that are sent.
 
         Raises:
-            NotSent: no connection was established.
-            Lost: the request may have arrived, its answer did not.
+            NotSent: there was no connection, or no usable CA bundle.
+            ResponseLost: the request may have arrived, its response did not.
         """
+        host = urlsplit(url).netloc
         if seconds <= 0:
-            raise NotSent("no time is left")
+            raise NotSent(host, "no time is left")
         request = {
             "method": method,
             "url": url,
@@ -110,11 +121,13 @@ class Transport:
         except FutureTimeout as error:
             # a thread that is left behind is lost to its pool, and must not keep others waiting
             self._threads = _pool()
-            raise (NotSent if future.cancel() else ResponseLost)("no answer in time") from error
+            raise (NotSent if future.cancel() else ResponseLost)(host, "timed out") from error
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise (NotSent if was_not_sent(error) else ResponseLost)(
-                type(error).__name__
-            ) from error
+            # only a failure needs it
+            from gaussdb_backup.http_client.failures import cause_of, was_not_sent
+
+            kind = NotSent if was_not_sent(error) else ResponseLost
+            raise kind(host, cause_of(error)) from error
 
     def _send(self, request: Mapping[str, Any], seconds: float) -> Response:
         prepared = requests.PreparedRequest()
@@ -124,13 +137,31 @@ class Transport:
             timeout=(min(CONNECT_SECONDS, seconds), seconds),
             **self._way_to(request["url"]),
         )
-        return Response(response.status_code, response.headers, response.content)
+        return Response(
+            response.status_code,
+            response.headers,
+            _read_body(response),
+            host=urlsplit(request["url"]).netloc,
+        )
 
     def _way_to(self, url: str) -> dict[str, Any]:
         """The proxies and the bundle of authorities that the environment names for a URL."""
         if is_loopback(urlsplit(url).hostname):
             return {"verify": True}
         return dict(self._environment.merge_environment_settings(url, {}, None, None, None))
+
+
+def _read_body(response: requests.Response) -> bytes:
+    """The decoded body; empty where it is larger than any response that we can use."""
+    parts: list[bytes] = []
+    size = 0
+    for part in response.iter_content(CHUNK_BYTES):
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            response.close()
+            return b""
+        parts.append(part)
+    return b"".join(parts)
 
 
 def is_loopback(host: str | None) -> bool:
@@ -143,60 +174,36 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def was_not_sent(error: Exception) -> bool:
-    """Whether an error of ``requests`` proves that the request was not sent."""
-    if isinstance(error, InvalidURL | InvalidHeader | LocationParseError):
-        return True
-    cause = error.args[0] if error.args else None
-    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
-    if isinstance(reason, SSLError):
-        return isinstance(reason.args[0], SSLCertVerificationError)
-    return isinstance(reason, NewConnectionError | ConnectTimeoutError | ProxyError)
-
-
 class _Adapter(HTTPAdapter):
     """Trusts the same authorities for all connections; ``requests`` reads them for each."""
 
+    def __init__(self) -> None:
+        super().__init__(pool_connections=4, pool_maxsize=CONNECTIONS)
+        self._contexts: dict[str, SSLContext] = {}
+
     @cached_property
     def context(self) -> SSLContext:
-        """What verifies a server, by the authorities that ``requests`` brings along.
-
-        ``requests`` brings a bundle. In the built artifact a hashed directory has its path.
-        """
-        context = create_urllib3_context()
-        authorities = Path(DEFAULT_CA_BUNDLE_PATH)
-        if not authorities.is_dir():
-            _load_bundle(context, authorities)
-        elif any(authorities.iterdir()):
-            # OpenSSL opens a file here when a server's chain names it; reading a bundle of 117
-            # took 190 million instructions, a fifth of a cold start
-            context.load_verify_locations(capath=authorities)
-        else:
-            raise ConfigurationError(f"the trusted authorities are missing from {authorities}")
-        return context
+        """What verifies a server where the environment names no bundle."""
+        return own_context(Path(DEFAULT_CA_BUNDLE_PATH))
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
     ) -> Any:
-        """Adds the context, except where the environment names a bundle of its own."""
+        """Adds the context that verifies the server."""
         host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
-        if verify is True and host["scheme"] == "https":
-            tls["ssl_context"] = self.context
+        if host["scheme"] == "https":
+            tls.pop("ca_certs", None)  # the context has read them
+            tls.pop("ca_cert_dir", None)
+            tls["ssl_context"] = self.context if verify is True else self._context_of(str(verify))
         return host, tls
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Leaves it to the context to verify, where there is one."""
-        if verify is not True:
-            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+        """Leaves it to the context to verify."""
 
-
-def _load_bundle(context: SSLContext, bundle: Path) -> None:
-    try:
-        context.load_verify_locations(bundle)
-    except OSError as error:  # SSLError is one: the file holds no certificate
-        raise ConfigurationError(
-            f"the trusted authorities cannot be read from {bundle}: {error}"
-        ) from error
+    def _context_of(self, bundle: str) -> SSLContext:
+        if bundle not in self._contexts:
+            self._contexts[bundle] = environment_context(bundle)
+        return self._contexts[bundle]
 
 
 def _pool() -> ThreadPoolExecutor:
