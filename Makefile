@@ -7,6 +7,8 @@
 EVENT ?= events/schedule.json
 CREDENTIALS ?= password
 ARCH = arm64
+ARTIFACT = .aws-sam/build/BackupFunction
+SBOM = .aws-sam/build/BackupFunction.cdx.json
 N = 2000
 ARGS =
 
@@ -70,7 +72,15 @@ check: $(VENV) $(VENV_SAM) $(VENV_CHECKOV) ## format, lint, types, layers, locks
 
 build: $(VENV) ## build the artifact for ARCH=arm64|x86_64 in .aws-sam/build/BackupFunction
 	@$(MAKE) --no-print-directory -f src/Makefile build-BackupFunction \
-		ARCH=$(ARCH) PYTHON=$(PY) ARTIFACTS_DIR=.aws-sam/build/BackupFunction
+		ARCH=$(ARCH) PYTHON=$(PY) ARTIFACTS_DIR=$(ARTIFACT)
+	@$(MAKE) --no-print-directory sbom
+
+# The bill of materials by what lies in the artifact: with -S the Python that is asked for its path
+# sees nothing else. -I keeps the artifact's packages from the tool itself.
+sbom: $(VENV)
+	@PYTHONPATH='$(ARTIFACT)' $(PY) -I -m cyclonedx_py environment -S --output-reproducible \
+		--pyproject pyproject.toml --output-file '$(SBOM)' $(PY)
+	@echo 'bill of materials: $(SBOM)'
 
 bench: linux $(VENV) $(VENV_RUNTIME) ## print the benchmark table
 	@PYTHONPATH=src $(PY) -m tests.benchmarks
@@ -102,7 +112,7 @@ clean: ## remove everything that these commands made
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1#/p' $(MAKEFILE_LIST) | awk -F'#' '{printf "%-15s %s\n", $$1, $$2}'
 
-.PHONY: run test check build bench contract sandbox invoke drill chaos lock clean help linux
+.PHONY: run test check build sbom bench contract sandbox invoke drill chaos lock clean help linux
 
 # Set-up: an environment is made anew when uv.lock is newer than its stamp
 EXPORT = .venv/bin/uv export --quiet --locked --no-header --no-annotate

@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from artifact_contents import keep_metadata, leave_out, package_name
 from trusted_authorities import replace_by_directory
 
 SOURCES = Path(__file__).resolve().parent
@@ -76,7 +77,8 @@ def build(artifact: Path, arch: str) -> None:
         SystemExit: the folder is not as it must be; the message says how.
     """
     _install_packages(artifact, arch)
-    _prune(artifact)
+    leave_out(artifact)
+    keep_metadata(artifact)
     replace_by_directory(artifact / "certifi" / "cacert.pem")
     shutil.copytree(
         SOURCES / "gaussdb_backup",
@@ -126,18 +128,14 @@ def _install(artifact: Path, requirements: list[str], *platform: str) -> None:
         )
 
 
-def _prune(artifact: Path) -> None:
-    """Drops what nothing reads at run time: scripts, tests, and metadata of packages.
-
-    The packages here look up metadata only of others (plug-ins, e-mail and HTTP/2 support).
-    """
-    for pattern in ("bin", "*.dist-info", "**/tests"):
-        for folder in [*artifact.glob(pattern)]:
-            shutil.rmtree(folder)
-
-
 def _check(artifact: Path, arch: str) -> None:
-    names = {path.name for path in artifact.iterdir()}
+    described = {path.name for path in artifact.glob("*.dist-info")}
+    locked = re.findall(
+        r"^([a-z][^=]*)==", (SOURCES / "requirements.txt").read_text(), re.MULTILINE
+    )
+    if {package_name(name) for name in described} != {"gaussdb-backup", *locked}:
+        sys.exit(f"The metadata does not tell what the artifact holds: {sorted(described)}")
+    names = {path.name for path in artifact.iterdir()} - described
     if names != CONTENT:
         sys.exit(
             f"The artifact's content changed: new {sorted(names - CONTENT)}, missing"
@@ -165,7 +163,7 @@ def _compile(artifact: Path) -> str:
             " correct, but each cold start compiles the sources, which takes about 0.4 s"
         )
     ours = artifact / "gaussdb_backup"
-    packages = [path for path in artifact.iterdir() if path != ours]
+    packages = [path for path in artifact.iterdir() if path.name in CONTENT and path != ours]
     compiling = (python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash")
     named = ("-s", str(artifact), "-p", "/var/task")
     _run(*compiling, *named, str(ours), environment={"PYTHONHASHSEED": "0"})
