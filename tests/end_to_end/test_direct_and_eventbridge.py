@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,19 +12,11 @@ from tests.local_cloud.events import PAYLOAD, bus_event, http, sample, sns, sqs
 from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import INSTANCE_ID
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 ELSEWHERE = "0" * 32 + "in14"
 RULE = "arn:aws:events:eu-central-1:123456789012:rule/gaussdb-backup-nightly"
 
 
-@pytest.fixture
-def harness() -> Iterator[Harness]:
-    """The function beside a cloud of its own, whose backups are complete at once."""
-    with Harness() as harness:
-        harness.emulator.backup_seconds = 0
-        yield harness
+pytestmark = pytest.mark.usefixtures("backups_complete_at_once")
 
 
 def twelve(kind: str, *identity: str) -> str:

@@ -10,13 +10,11 @@ import pytest
 
 from tests.local_cloud.emulator import Fault
 from tests.local_cloud.events import PAYLOAD
-from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import INSTANCE_ID, USER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.local_cloud.emulator.request import Request
+    from tests.local_cloud.harness import Harness
 
 
 EVENT: Final = {**PAYLOAD, "idempotency_key": "one"}
@@ -53,13 +51,6 @@ REFUSED: Final = {
     **dict.fromkeys(NOT_READY, "InstanceNotReady"),
 }
 UNKNOWN_CONFLICT: Final = "DBS.999999"
-
-
-@pytest.fixture
-def harness() -> Iterator[Harness]:
-    """The function beside a cloud of its own."""
-    with Harness() as harness:
-        yield harness
 
 
 def answer_create(

@@ -8,26 +8,16 @@ import pytest
 
 from tests.local_cloud.emulator import Fault
 from tests.local_cloud.events import PAYLOAD, http, response, sqs
-from tests.local_cloud.harness import Harness
 from tests.local_cloud.lambda_runtime import FunctionFailed, LambdaRuntime
 from tests.local_cloud.local_cloud import LocalCloud
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.local_cloud.emulator.faults import Kind
-    from tests.local_cloud.harness import Invocation
+    from tests.local_cloud.harness import Harness, Invocation
 
 EVENT: Final = {**PAYLOAD, "idempotency_key": "one"}
 FOR_EVER: Final = 1_000_000
 LAMBDA_SECONDS: Final = 2.0
-
-
-@pytest.fixture
-def harness() -> Iterator[Harness]:
-    """The function beside a cloud of its own."""
-    with Harness() as harness:
-        yield harness
 
 
 def trouble(harness: Harness, operation: str, kind: Kind, *, done: bool = False) -> None:

@@ -16,7 +16,7 @@ from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import INSTANCE_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.local_cloud.harness import Invocation
 
@@ -29,12 +29,7 @@ Order = Literal["newest", "oldest", "shuffled"]
 ORDERS: Final[tuple[Order, ...]] = ("newest", "oldest", "shuffled")
 
 
-@pytest.fixture
-def harness() -> Iterator[Harness]:
-    """The function beside a cloud of its own, whose backups are complete at once."""
-    with Harness() as harness:
-        harness.emulator.backup_seconds = 0
-        yield harness
+pytestmark = pytest.mark.usefixtures("backups_complete_at_once")
 
 
 def fill(harness: Harness, *, older: int = 0, newer: int = 0) -> None:

@@ -12,12 +12,9 @@ import pytest
 
 from tests.local_cloud.emulator import Fault
 from tests.local_cloud.events import PAYLOAD, http, response
-from tests.local_cloud.harness import Harness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.local_cloud.harness import Invocation
+    from tests.local_cloud.harness import Harness, Invocation
 
 EVENT: Final = {**PAYLOAD, "idempotency_key": "one"}
 CREATE: Final = "CreateManualBackup"
@@ -53,13 +50,6 @@ SPOILT: Final[dict[str, Fault]] = {
     "comes too late": Fault(kind="slow", seconds=5),
 }
 MADE: Final = {name: replace(fault, when="after") for name, fault in LOST.items()} | SPOILT
-
-
-@pytest.fixture
-def harness() -> Iterator[Harness]:
-    """The function beside a cloud of its own."""
-    with Harness() as harness:
-        yield harness
 
 
 def script(harness: Harness, *faults: Fault) -> None:

@@ -14,8 +14,6 @@ from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import INSTANCE_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.local_cloud.events import Response
     from tests.local_cloud.harness import Invocation
 
@@ -23,12 +21,7 @@ ELSEWHERE = "0" * 32 + "in14"
 in_each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 
 
-@pytest.fixture
-def harness() -> Iterator[Harness]:
-    """The function beside a cloud of its own, whose backups are complete at once."""
-    with Harness() as harness:
-        harness.emulator.backup_seconds = 0
-        yield harness
+pytestmark = pytest.mark.usefixtures("backups_complete_at_once")
 
 
 def refusal(harness: Harness, event: object) -> Response:

@@ -28,7 +28,7 @@ from tests.local_cloud.harness import Harness
 from tests.local_cloud.local_cloud import INSTANCE_ID, WEBHOOK_KEY, WEBHOOK_SECRET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 BODY = json.dumps(PAYLOAD).encode()
 OTHER_KEY = "whsec_" + base64.b64encode(b"not-a-real-webhook-key-2").decode()
@@ -39,12 +39,7 @@ in_each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 STRANGER = http(known=False, request_id="request-1")
 
 
-@pytest.fixture
-def harness() -> Iterator[Harness]:
-    """The function beside a cloud of its own, whose backups are complete at once."""
-    with Harness() as harness:
-        harness.emulator.backup_seconds = 0
-        yield harness
+pytestmark = pytest.mark.usefixtures("backups_complete_at_once")
 
 
 def status(harness: Harness, event: object) -> int:

@@ -7,20 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.local_cloud.events import PAYLOAD, sns
-from tests.local_cloud.harness import Harness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.local_cloud.harness import Harness
 
 UNKNOWN = {"instance_id": "0" * 32 + "in14"}
 
 
-@pytest.fixture
-def harness() -> Iterator[Harness]:
-    """The function beside a cloud of its own, whose backups are complete at once."""
-    with Harness() as harness:
-        harness.emulator.backup_seconds = 0
-        yield harness
+pytestmark = pytest.mark.usefixtures("backups_complete_at_once")
 
 
 def test_all_replies_come_in_the_order_of_the_records(harness: Harness) -> None:

@@ -23,12 +23,7 @@ UNKNOWN = {"instance_id": "0" * 32 + "in14"}
 FIFO = "backup-requests.fifo"
 
 
-@pytest.fixture
-def harness() -> Iterator[Harness]:
-    """The function beside a cloud of its own, whose backups are complete at once."""
-    with Harness() as harness:
-        harness.emulator.backup_seconds = 0
-        yield harness
+pytestmark = pytest.mark.usefixtures("backups_complete_at_once")
 
 
 def failed(reply: Any) -> list[str]:

@@ -5,10 +5,31 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.artifact import build
+from tests.local_cloud.emulator import Emulator, Instance
+from tests.local_cloud.emulator.clients import HttpClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+@pytest.fixture
+def cloud() -> Iterator[Emulator]:
+    """An empty cloud."""
+    with Emulator() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def client(cloud: Emulator) -> HttpClient:
+    """A client of the cloud with a valid token."""
+    return HttpClient.of(cloud)
+
+
+@pytest.fixture
+def instance(cloud: Emulator) -> Instance:
+    """An instance in the cloud."""
+    return cloud.add_instance()
 
 
 @pytest.fixture(scope="session")

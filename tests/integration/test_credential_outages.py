@@ -452,9 +452,7 @@ class TestTimesOfTokens:
         user = harness.emulator.iam.find_user(USER["username"], USER["domain_name"])
         assert user is not None
         token = harness.emulator.iam.issue_token(
-            user,
-            harness.emulator.iam.projects[harness.emulator.project_id],
-            ("password",),
+            user, harness.emulator.iam.projects[harness.emulator.project_id]
         )
         harness.emulator.faults.add(
             log_in_fault(

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,6 @@ from tests.local_cloud.emulator.clients import HttpClient
 DOCUMENTED = json.loads(
     (Path(__file__).parents[1] / "data" / "dbs_error_codes.json").read_text("utf-8")
 )
-
-
-@pytest.fixture
-def cloud() -> Iterator[Emulator]:
-    """A cloud of its own for every test."""
-    with Emulator() as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def client(cloud: Emulator) -> HttpClient:
-    """Somebody with a token."""
-    return HttpClient.of(cloud)
 
 
 def assert_refused(answer: requests.Response, status: int, code: str) -> None:

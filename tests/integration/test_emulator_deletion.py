@@ -18,12 +18,6 @@ def cloud() -> Iterator[Emulator]:
         yield cloud
 
 
-@pytest.fixture
-def client(cloud: Emulator) -> HttpClient:
-    """Somebody with a token."""
-    return HttpClient.of(cloud)
-
-
 def listed(client: HttpClient) -> dict[str, Any]:
     """Return the only backup in the list."""
     (backup,) = client.get("/backups").json()["backups"]
@@ -35,7 +29,7 @@ def with_permission(cloud: Emulator, permission: Permission) -> HttpClient:
     """Return the client of a user who may do this and no more."""
     user = cloud.iam.add_user(permission, PASSWORD, permission=permission)
     project = cloud.iam.projects[cloud.project_id]
-    token = cloud.iam.issue_token(user, project, ("password",))
+    token = cloud.iam.issue_token(user, project)
     return HttpClient(cloud, token.text, cloud.project_id)
 
 

@@ -1,32 +1,11 @@
 """How faults are scripted on the emulator: order, number, late landings, actions, the record."""
 
-from collections.abc import Iterator
-
 import pytest
 import requests
 from requests.exceptions import ConnectionError as ConnectionLost
 
 from tests.local_cloud.emulator import Emulator, Fault, Instance
 from tests.local_cloud.emulator.clients import PASSWORD, TIMEOUT, USER, HttpClient, log_in
-
-
-@pytest.fixture
-def cloud() -> Iterator[Emulator]:
-    """A cloud of its own for every test."""
-    with Emulator() as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def client(cloud: Emulator) -> HttpClient:
-    """Somebody with a token."""
-    return HttpClient.of(cloud)
-
-
-@pytest.fixture
-def instance(cloud: Emulator) -> Instance:
-    """An instance to back up."""
-    return cloud.add_instance()
 
 
 def statuses(client: HttpClient, path: str, times: int) -> list[int]:

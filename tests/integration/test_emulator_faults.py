@@ -2,35 +2,16 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import requests
 from requests.exceptions import ChunkedEncodingError, ReadTimeout
 from requests.exceptions import ConnectionError as ConnectionLost
 
-from tests.local_cloud.emulator import Emulator, Fault, Instance
+from tests.local_cloud.emulator import Fault, Instance
 from tests.local_cloud.emulator.clients import HttpClient
 from tests.local_cloud.emulator.faults import Kind
-
-
-@pytest.fixture
-def cloud() -> Iterator[Emulator]:
-    """A cloud of its own for every test."""
-    with Emulator() as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def client(cloud: Emulator) -> HttpClient:
-    """Somebody with a token."""
-    return HttpClient.of(cloud)
-
-
-@pytest.fixture
-def instance(cloud: Emulator) -> Instance:
-    """An instance to back up."""
-    return cloud.add_instance()
 
 
 def create(client: HttpClient, instance: Instance) -> Callable[[], requests.Response]:

@@ -244,3 +244,32 @@ def test_a_sub_project_has_to_be_named_beside_a_signature(cloud: Emulator) -> No
     own = signed(cloud, X_Project_Id=cloud.project_id)
     assert list_backups(cloud, own).status_code == 200
     assert list_backups(cloud, signed(cloud, X_Project_Id=team)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v3/{project}/backups/"),
+        ("POST", "/v3/{project}/backups/"),
+        ("PUT", "/v3/{project}/backups"),
+        ("PATCH", "/v3/{project}/backups"),
+        ("GET", "/v3/{project}/backups/0a"),
+        ("GET", "/v3.1/{project}/backups"),
+        ("GET", "/v3.2/{project}/backups"),
+        ("POST", "/opengauss/v3/{project}/backups"),
+        ("POST", "/mysql/v3/{project}/backups/create"),
+        ("POST", "/v3/{project}/instances/0a/backups/stop"),
+        ("GET", "/v3/{project}/Backups"),
+        ("GET", "/v3/"),
+        ("GET", "/v3/{project}/instances/0a/backups/policy"),
+    ],
+)
+def test_other_paths_do_not_exist(cloud: Emulator, method: str, path: str) -> None:
+    """A trailing slash, newer versions, other products: 404 APIGW.0101."""
+    url = cloud.gaussdb_endpoint + path.format(project=cloud.project_id)
+    headers = {"X-Auth-Token": log_in(cloud).headers["X-Subject-Token"]}
+    answer = requests.request(method, url, headers=headers, timeout=TIMEOUT)
+    assert answer.status_code == 404
+    body = answer.json()
+    assert body.keys() == {"error_code", "error_msg", "request_id"}
+    assert body["error_code"] == "APIGW.0101"

@@ -9,7 +9,14 @@ import pytest
 import requests
 
 from tests.local_cloud.emulator import Emulator
-from tests.local_cloud.emulator.clients import PASSWORD, TIMEOUT, USER, log_in, log_in_body
+from tests.local_cloud.emulator.clients import (
+    PASSWORD,
+    TIMEOUT,
+    USER,
+    HttpClient,
+    log_in,
+    log_in_body,
+)
 
 WRONG = {
     "error": {
@@ -18,6 +25,9 @@ WRONG = {
         "title": "Unauthorized",
     }
 }
+
+
+LOCKED = {"error": {"code": 401, "message": "The account is locked", "title": "Unauthorized"}}
 
 
 @pytest.fixture
@@ -36,12 +46,6 @@ def body_for(cloud: Emulator, **changes: Any) -> dict[str, Any]:
 def token(cloud: Emulator) -> str:
     """Return a new token."""
     return log_in(cloud).headers["X-Subject-Token"]
-
-
-def get(cloud: Emulator, path: str, method: str = "GET", **headers: str) -> requests.Response:
-    """Send a request to IAM; underscores in names of headers stand for hyphens."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return requests.request(method, cloud.iam_endpoint + path, headers=named, timeout=TIMEOUT)
 
 
 def test_a_token_comes_in_a_header_and_its_life_in_the_body(cloud: Emulator) -> None:
@@ -73,25 +77,6 @@ def test_the_catalog_can_be_left_out(cloud: Emulator) -> None:
     assert "catalog" not in log_in(cloud, nocatalog="true").json()["token"]
 
 
-def test_tokens_live_as_long_as_iam_says(cloud: Emulator) -> None:
-    """The documented example lives for an hour only."""
-    cloud.iam.token_lifetime = timedelta(hours=1)
-    headers = {"X_Auth_Token": token(cloud), "X_Subject_Token": token(cloud)}
-    cloud.clock.advance(3599)
-    assert get(cloud, "/v3/auth/tokens", "HEAD", **headers).status_code == 200
-    cloud.clock.advance(1)
-    assert get(cloud, "/v3/auth/tokens", "HEAD", **headers).status_code == 401
-
-
-def test_a_new_token_does_not_end_the_old_one(cloud: Emulator) -> None:
-    """Both stay alive, and every log-in is counted."""
-    first, second = token(cloud), token(cloud)
-    assert first != second
-    assert get(cloud, "/v3/auth/projects", X_Auth_Token=first).status_code == 200
-    assert get(cloud, "/v3/auth/projects", X_Auth_Token=second).status_code == 200
-    assert (cloud.iam.log_ins, cloud.iam.refused_log_ins) == (2, 0)
-
-
 @pytest.mark.parametrize(
     ("scope", "expected"),
     [
@@ -115,18 +100,6 @@ def test_the_scope_is_a_project_or_the_whole_domain(
     assert ("domain" in document) == (expected is None)
 
 
-def test_a_user_can_be_named_by_id(cloud: Emulator) -> None:
-    """As SDKs do; so can the domain."""
-    user = cloud.iam.find_user(USER, cloud.iam.domain.name)
-    assert user is not None
-    body = body_for(cloud)
-    identity = body["auth"]["identity"]["password"]
-    identity["user"] = {"id": user.id, "password": PASSWORD}
-    assert log_in(cloud, body).status_code == 201
-    identity["user"] = {"name": USER, "password": PASSWORD, "domain": {"id": user.domain.id}}
-    assert log_in(cloud, body).status_code == 201
-
-
 @pytest.mark.parametrize(
     "changes", [{"password": "wrong"}, {"name": "nobody"}, {"domain_name": "another"}]
 )
@@ -138,35 +111,6 @@ def test_wrong_credentials_are_told_in_keystones_form(
     assert (answer.status_code, answer.json()) == (401, WRONG)
     assert "X-Subject-Token" not in answer.headers
     assert (cloud.iam.log_ins, cloud.iam.refused_log_ins) == (0, 1)
-
-
-def test_a_second_factor_is_asked_for_where_it_is_set(cloud: Emulator) -> None:
-    """Without it, or with a wrong one, the password counts as wrong."""
-    cloud.iam.add_user("careful", PASSWORD, passcode="123456")
-    body = body_for(cloud, name="careful")
-    assert log_in(cloud, body).json() == WRONG
-    identity = body["auth"]["identity"]
-    identity["methods"] = ["password", "totp"]
-    identity["totp"] = {"user": {"name": "careful", "passcode": "000000"}}
-    assert log_in(cloud, body).json() == WRONG
-    identity["totp"]["user"]["passcode"] = "123456"
-    answer = log_in(cloud, body)
-    assert answer.status_code == 201
-    assert answer.json()["token"]["methods"] == ["password", "totp"]
-
-
-def test_a_token_can_be_had_for_another_scope(cloud: Emulator) -> None:
-    """With the method `token`, which is no log-in by password."""
-    identity = {"methods": ["token"], "token": {"id": token(cloud)}}
-    scope = {"project": {"name": "eu-de"}}
-    answer = log_in(cloud, {"auth": {"identity": identity, "scope": scope}})
-    assert (answer.status_code, cloud.iam.log_ins) == (201, 1)
-    identity["token"] = {"id": "nonsense"}
-    refused = log_in(cloud, {"auth": {"identity": identity}})
-    assert (refused.status_code, refused.json()["error"]["message"]) == (
-        401,
-        "The X-Auth-Token is invalid!",
-    )
 
 
 @pytest.mark.parametrize(
@@ -211,3 +155,66 @@ def test_a_project_that_is_not_the_users_is_refused(cloud: Emulator) -> None:
     assert log_in(cloud, unknown).status_code == 401
     wrong = log_in_body("0" * 32, domain_name=cloud.iam.domain.name, password="wrong")
     assert log_in(cloud, wrong).status_code == 401
+
+
+def opens(cloud: Emulator, token: str) -> bool:
+    """Return whether the service accepts a token."""
+    return HttpClient(cloud, token, cloud.project_id).get("/backups").status_code == 200
+
+
+def test_a_token_expires_after_its_lifetime(cloud: Emulator) -> None:
+    """The documented example lives for an hour only."""
+    cloud.iam.token_lifetime = timedelta(hours=1)
+    old = token(cloud)
+    cloud.clock.advance(3599)
+    assert opens(cloud, old)
+    cloud.clock.advance(1)
+    assert not opens(cloud, old)
+
+
+def test_a_new_token_does_not_invalidate_the_old_one(cloud: Emulator) -> None:
+    """Both stay valid, and every log-in is counted."""
+    first, second = token(cloud), token(cloud)
+    assert first != second
+    assert opens(cloud, first)
+    assert opens(cloud, second)
+    assert (cloud.iam.log_ins, cloud.iam.refused_log_ins) == (2, 0)
+
+
+def test_five_wrong_passwords_lock_the_account_for_a_quarter_of_an_hour(cloud: Emulator) -> None:
+    """Then even the right one is refused; others are not concerned."""
+    cloud.iam.add_user("another", PASSWORD)
+    for _ in range(5):
+        assert log_in(cloud, body_for(cloud, password="wrong")).json() == WRONG
+    answer = log_in(cloud)
+    assert (answer.status_code, answer.json()) == (401, LOCKED)
+    assert log_in(cloud, body_for(cloud, name="another")).status_code == 201
+    cloud.clock.advance(15 * 60 - 1)
+    assert log_in(cloud).json() == LOCKED
+    cloud.clock.advance(1)
+    assert log_in(cloud).status_code == 201
+
+
+def test_failures_are_forgotten_after_a_success_and_after_a_quarter_of_an_hour(
+    cloud: Emulator,
+) -> None:
+    """Only five in a row, within the time, lock."""
+    wrong = body_for(cloud, password="wrong")
+    for _ in range(3):
+        for _ in range(4):
+            log_in(cloud, wrong)
+        assert log_in(cloud).status_code == 201
+    for _ in range(6):
+        log_in(cloud, wrong)
+        cloud.clock.advance(4 * 60)
+    assert log_in(cloud).status_code == 201
+
+
+def test_a_changed_password_ends_the_tokens(cloud: Emulator) -> None:
+    """The old one is wrong from then on, the new one opens."""
+    old = token(cloud)
+    cloud.iam.change_password(USER, "not-a-real-password-either")
+    assert not opens(cloud, old)
+    assert log_in(cloud).json() == WRONG
+    renewed = body_for(cloud, password="not-a-real-password-either")
+    assert log_in(cloud, renewed).status_code == 201

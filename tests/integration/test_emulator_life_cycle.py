@@ -19,12 +19,6 @@ def cloud() -> Iterator[Emulator]:
         yield cloud
 
 
-@pytest.fixture
-def client(cloud: Emulator) -> HttpClient:
-    """Somebody with a token."""
-    return HttpClient.of(cloud)
-
-
 def listed(client: HttpClient) -> dict[str, Any]:
     """Return the only backup in the list."""
     (backup,) = client.get("/backups").json()["backups"]
@@ -108,20 +102,6 @@ def test_an_unknown_job_is_refused_with_400(client: HttpClient, job_id: str) -> 
     """Not with 404."""
     answer = client.get("/jobs", id=job_id)
     assert (answer.status_code, answer.json()["error_code"]) == (400, "DBS.200543")
-
-
-def test_only_the_record_of_an_ended_job_can_be_deleted(
-    cloud: Emulator, client: HttpClient
-) -> None:
-    """Deleting it is answered with 200 and no body; the backup stays."""
-    reply = client.create(cloud.add_instance().id, "nightly-1").json()
-    path = f"/jobs/{reply['job_id']}"
-    assert client.send("DELETE", path).json()["error_code"] == "DBS.200402"
-    cloud.clock.advance(100)
-    answer = client.send("DELETE", path)
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert client.send("DELETE", path).json()["error_code"] == "DBS.200543"
-    assert listed(client)["status"] == "COMPLETED"
 
 
 def test_a_cloud_may_keep_the_jobs_of_backups_to_itself(

@@ -19,18 +19,6 @@ def cloud() -> Iterator[Emulator]:
         yield cloud
 
 
-@pytest.fixture
-def client(cloud: Emulator) -> HttpClient:
-    """Somebody with a token."""
-    return HttpClient.of(cloud)
-
-
-@pytest.fixture
-def instance(cloud: Emulator) -> Instance:
-    """An instance to keep backups of."""
-    return cloud.add_instance()
-
-
 def names(client: HttpClient, **parameters: object) -> list[str]:
     """Return the names of the backups listed for these parameters."""
     answer = client.get("/backups", **parameters)

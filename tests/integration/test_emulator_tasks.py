@@ -20,18 +20,6 @@ def cloud() -> Iterator[Emulator]:
         yield cloud
 
 
-@pytest.fixture
-def client(cloud: Emulator) -> HttpClient:
-    """Somebody with a token."""
-    return HttpClient.of(cloud)
-
-
-@pytest.fixture
-def instance(cloud: Emulator) -> Instance:
-    """An instance to keep backups of."""
-    return cloud.add_instance()
-
-
 def tasks(client: HttpClient, **parameters: object) -> list[str]:
     """Return the IDs of the tasks listed for these parameters."""
     answer = client.get("/tasks", **parameters)

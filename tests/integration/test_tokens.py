@@ -294,7 +294,7 @@ class TestRefusedLogIn:
         user = harness.emulator.iam.find_user(USER["username"], USER["domain_name"])
         for _ in range(5):
             with pytest.raises(ErrorResponse):
-                harness.emulator.iam.log_in(user, "wrong", None)
+                harness.emulator.iam.log_in(user, "wrong")
         assert is_locked(harness)
         spent = Effort(harness)
         spent.since()

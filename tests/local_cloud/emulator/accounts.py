@@ -73,7 +73,6 @@ class Accounts:
         *,
         permission: Permission = "full",
         projects: frozenset[str] | None = None,
-        passcode: str | None = None,
     ) -> User:
         """Add a user, and its domain if that is new.
 
@@ -83,10 +82,9 @@ class Accounts:
             domain_name: the cloud's own by default.
             permission: the user's permission for GaussDB.
             projects: IDs of the projects that the user has access to; all by default.
-            passcode: the second factor, if the user needs one.
         """
         domain = self._domain(domain_name or self.domain.name)
-        user = User(uuid4().hex, name, password, domain, permission, projects, passcode)
+        user = User(uuid4().hex, name, password, domain, permission, projects)
         self._users[domain.name, name] = user
         return user
 
@@ -149,14 +147,6 @@ class Accounts:
         """Return the user with this name, if there is one."""
         return self._users.get((domain_name, name))
 
-    def find_user_by_id(self, user_id: str) -> User | None:
-        """Return the user with this ID, if there is one."""
-        return next((user for user in self._users.values() if user.id == user_id), None)
-
-    def find_domain(self, domain_id: str) -> Domain | None:
-        """Return the domain with this ID, if there is one."""
-        return next((found for found in self._domains.values() if found.id == domain_id), None)
-
     def find_token(self, text: str) -> Token | None:
         """Return the token, valid or not, if it was ever issued."""
         return self._tokens.get(text)
@@ -165,7 +155,7 @@ class Accounts:
         """Tell whether a token is neither revoked nor expired."""
         return token.text not in self._revoked and self._now() < token.expires_at
 
-    def log_in(self, user: User | None, password: object, passcode: object) -> User:
+    def log_in(self, user: User | None, password: str) -> User:
         """Check a password and count failures.
 
         Raises:
@@ -175,7 +165,7 @@ class Accounts:
         if user is not None and user.locked_until is not None and now < user.locked_until:
             self.refused_log_ins += 1
             raise ErrorResponse(iam_error(401, "The account is locked"))
-        if user is None or user.password != password or user.passcode not in {None, passcode}:
+        if user is None or user.password != password:
             self._count_failure(user, now)
             raise ErrorResponse(iam_error(401, WRONG_PASSWORD))
         user.failures.clear()
@@ -191,23 +181,12 @@ class Accounts:
             user.locked_until = now + LOCK_TIME
             user.failures.clear()
 
-    def issue_token(self, user: User, project: Project | None, methods: tuple[str, ...]) -> Token:
+    def issue_token(self, user: User, project: Project | None) -> Token:
         """Issue a token; earlier tokens stay valid."""
         now = self._now()
         # IAM's tokens are several kilobytes of base64 (a signed CMS message)
         text = "MIIE" + base64.b64encode(secrets.token_bytes(2400)).decode().replace("/", "-")
-        token = Token(text, user, project, methods, now, now + self.token_lifetime)
+        token = Token(text, user, project, now, now + self.token_lifetime)
         self._tokens[text] = token
-        if "password" in methods:
-            self.log_ins += 1
+        self.log_ins += 1
         return token
-
-    def issue_temporary_key(self, user: User, lifetime: timedelta) -> AccessKey:
-        """Issue a temporary access key."""
-        return self.add_access_key(
-            secrets.token_hex(10).upper(),
-            secrets.token_urlsafe(30),
-            secrets.token_urlsafe(90),
-            user=user,
-            expires_at=self._now() + lifetime,
-        )

@@ -14,7 +14,7 @@ from tests.local_cloud.emulator.gateway import Gateway
 from tests.local_cloud.emulator.gaussdb_api import GaussDbApi
 from tests.local_cloud.emulator.iam import Iam
 from tests.local_cloud.emulator.inventory import Inventory
-from tests.local_cloud.emulator.other_operations import OtherOperations
+from tests.local_cloud.emulator.restores import Restores
 from tests.local_cloud.emulator.routes import Routes
 from tests.local_cloud.emulator.server import HOST, Listener
 
@@ -41,8 +41,8 @@ class Emulator(Inventory):
         self._dispatcher = Dispatcher(self._lock, self.clock, self._gaussdb, self.faults)
         gateway = Gateway(self.iam)
         api = GaussDbApi(self._gaussdb, self.iam)
-        iam = Iam(self.iam, gateway, lambda: self.gaussdb_endpoint)
-        routes = Routes(gateway, iam, api, OtherOperations(self._gaussdb, api))
+        iam = Iam(self.iam, lambda: self.gaussdb_endpoint)
+        routes = Routes(gateway, iam, api, Restores(self._gaussdb, api))
         self._listeners: dict[ServiceName, Listener] = {
             "iam": Listener(self._dispatcher.serve("iam", routes), tls),
             "gaussdb": Listener(self._dispatcher.serve("gaussdb", routes), tls),

@@ -173,15 +173,6 @@ class GaussDbApi:
             raise api_error("DBS.200543")
         return job
 
-    def delete_job(self, api_request: ApiRequest) -> Response:
-        """Delete the record of a finished job: DELETE /v3/{project_id}/jobs/{job_id}."""
-        self._require_permission(api_request, "full")
-        job = self._job(api_request, api_request.path[1])
-        if job.status == "Running":
-            raise api_error("DBS.200402")
-        del self._service.jobs[job.id]
-        return Response(200)
-
     def list_tasks(self, api_request: ApiRequest) -> Response:
         """List the task centre: GET /v3/{project_id}/tasks."""
         matches = job_filter(api_request.request, api_request.now)

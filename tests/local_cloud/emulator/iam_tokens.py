@@ -14,13 +14,10 @@ REFUSED_SCOPE = "The request you have made requires authentication."
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
-    """A token request: by password, or by a token (`renewed`) for another scope."""
+    """A token request."""
 
-    methods: tuple[str, ...]
     user: User | None
-    password: object
-    passcode: object
-    renewed: str | None
+    password: str
     scope: dict[str, object]
 
 
@@ -59,36 +56,15 @@ def read_log_in(request: Request, accounts: Accounts) -> LogIn:
     invalid = iam_error(400, "The request body is invalid.")
     auth = _member(request.json_object(invalid, invalid), "auth")
     identity = _member(auth, "identity")
-    methods = _methods(identity)
-    scope = _optional(auth, "scope")
-    if methods == ("token",):
-        renewed = _text(_member(identity, "token"), "id")
-        return LogIn(methods, None, None, None, renewed, scope)
+    if identity.get("methods") != ["password"]:
+        missing = "methods" not in identity
+        raise _invalid("'methods' is a required property" if missing else "Invalid methods")
     user = _member(_member(identity, "password"), "user")
-    found = _find_user(user, accounts)
-    passcode = None
-    if "totp" in methods:
-        passcode = _member(_member(identity, "totp"), "user").get("passcode")
-    return LogIn(methods, found, _text(user, "password"), passcode, None, scope)
-
-
-def _methods(identity: dict[str, object]) -> tuple[str, ...]:
-    methods = identity.get("methods")
-    known = (["password"], ["password", "totp"], ["token"])
-    if methods not in known or not isinstance(methods, list):
-        raise _invalid("'methods' is a required property" if methods is None else "Invalid methods")
-    return tuple(methods)
+    return LogIn(_find_user(user, accounts), _text(user, "password"), _optional(auth, "scope"))
 
 
 def _find_user(user: dict[str, object], accounts: Accounts) -> User | None:
-    if "id" in user:
-        return accounts.find_user_by_id(_text(user, "id"))
-    name = _text(user, "name")
-    domain = _member(user, "domain")
-    if "id" in domain:
-        found = accounts.find_domain(_text(domain, "id"))
-        return accounts.find_user(name, found.name) if found else None
-    return accounts.find_user(name, _text(domain, "name"))
+    return accounts.find_user(_text(user, "name"), _text(_member(user, "domain"), "name"))
 
 
 def find_project(scope: dict[str, object], accounts: Accounts) -> Project | None:
@@ -116,7 +92,7 @@ def describe_token(token: Token, gaussdb_url: str | None) -> dict[str, object]:
     """Return the body that describes a token, with a catalog if the URL of GaussDB is given."""
     user = token.user
     body: dict[str, object] = {
-        "methods": list(token.methods),
+        "methods": ["password"],
         "expires_at": write_iam_time(token.expires_at),
         "issued_at": write_iam_time(token.issued_at),
         "user": {

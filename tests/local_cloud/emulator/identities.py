@@ -40,7 +40,6 @@ class User:
     domain: Domain
     permission: Permission = "full"
     projects: frozenset[str] | None = None
-    passcode: str | None = field(default=None, repr=False)
     failures: list[datetime] = field(default_factory=list)
     locked_until: datetime | None = None
 
@@ -56,7 +55,6 @@ class Token:
     text: str = field(repr=False)
     user: User
     project: Project | None
-    methods: tuple[str, ...]
     issued_at: datetime
     expires_at: datetime
 

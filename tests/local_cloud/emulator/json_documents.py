@@ -117,15 +117,3 @@ def _node(instance: Instance, role: str, number: int) -> dict[str, object]:
         "availability_zone": f"eu-de-0{number}",
         "private_ip": f"192.168.0.{9 + number}",
     }
-
-
-def api_version(version: str) -> dict[str, object]:
-    """Show one version of the interface."""
-    return {
-        "id": version,
-        "links": [],
-        "status": "CURRENT",
-        "version": "",
-        "min_version": "",
-        "updated": "2017-02-07T17:34:02Z",
-    }

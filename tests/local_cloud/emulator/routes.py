@@ -8,13 +8,9 @@ from datetime import datetime
 from tests.local_cloud.emulator.gateway import Gateway
 from tests.local_cloud.emulator.gaussdb_api import ApiRequest, GaussDbApi
 from tests.local_cloud.emulator.iam import Iam
-from tests.local_cloud.emulator.other_operations import (
-    OtherOperations,
-    list_api_versions,
-    show_api_version,
-)
 from tests.local_cloud.emulator.request import Request
 from tests.local_cloud.emulator.responses import ErrorResponse, Response, gateway_error
+from tests.local_cloud.emulator.restores import Restores
 
 # an authorized operation, to be executed at a given time
 Work = Callable[[datetime], Response]
@@ -40,72 +36,29 @@ def _reject_unknown(request: Request, path: tuple[str, ...], now: datetime) -> W
 class Routes:
     """All operations of the cloud."""
 
-    def __init__(
-        self, gateway: Gateway, iam: Iam, api: GaussDbApi, other_operations: OtherOperations
-    ) -> None:
+    def __init__(self, gateway: Gateway, iam: Iam, api: GaussDbApi, restores: Restores) -> None:
         self._gateway = gateway
         self._api = api
-        authenticated = self._authenticated
-        iam_routes = [
-            ("POST", "/v3/auth/tokens", "CreateToken", iam.create_token),
-            ("HEAD", "/v3/auth/tokens", "CheckToken", iam.check_token),
-            ("GET", "/v3/auth/tokens", "ShowToken", iam.show_token),
-            ("GET", "/v3/projects", "ListProjects", iam.list_projects),
-            ("GET", "/v3/auth/projects", "ListAuthProjects", iam.list_own_projects),
-            (
-                "POST",
-                "/v3.0/OS-CREDENTIAL/securitytokens",
-                "CreateTemporaryAccessKey",
-                iam.create_temporary_key,
-            ),
-        ]
-        open_routes = [
-            ("GET", "/", "ListApiVersions", list_api_versions),
-            ("GET", "/v3", "ShowApiVersion", show_api_version),
-        ]
-        instance = "/v3/*/instances/*"
-        guarded = [
+        gaussdb = [
             ("POST", "/v3/*/backups", "CreateManualBackup", api.create_manual_backup),
             ("GET", "/v3/*/backups", "ListBackups", api.list_backups),
             ("DELETE", "/v3/*/backups/*", "DeleteManualBackup", api.delete_manual_backup),
             ("GET", "/v3/*/jobs", "ShowJobDetail", api.show_job_detail),
-            ("DELETE", "/v3/*/jobs/*", "DeleteJob", api.delete_job),
             ("GET", "/v3/*/tasks", "ListTasks", api.list_tasks),
             ("GET", "/v3/*/instances", "ListInstances", api.list_instances),
-            (
-                "POST",
-                "/v3/*/instances",
-                "CreateRestoreInstance",
-                other_operations.create_restore_instance,
-            ),
-            (
-                "GET",
-                f"{instance}/backups/policy",
-                "ShowBackupPolicy",
-                other_operations.show_backup_policy,
-            ),
-            (
-                "PUT",
-                f"{instance}/backups/policy",
-                "SetBackupPolicy",
-                other_operations.set_backup_policy,
-            ),
-            (
-                "GET",
-                f"{instance}/restore-time",
-                "ListRestoreTimes",
-                other_operations.list_restore_times,
-            ),
+            ("POST", "/v3/*/instances", "CreateRestoreInstance", restores.create_restore_instance),
         ]
         self._routes = [
-            *(Route("iam", m, _pattern(p), name, _public(work)) for m, p, name, work in iam_routes),
-            *(
-                Route("gaussdb", m, _pattern(p), name, _public(work))
-                for m, p, name, work in open_routes
+            Route(
+                "iam",
+                "POST",
+                _pattern("/v3/auth/tokens"),
+                "CreateToken",
+                _public(iam.create_token),
             ),
             *(
-                Route("gaussdb", m, _pattern(p), name, authenticated(work))
-                for m, p, name, work in guarded
+                Route("gaussdb", method, _pattern(path), name, self._authenticated(operation))
+                for method, path, name, operation in gaussdb
             ),
         ]
         self._unknown = Route("", "", re.compile(""), "Unknown", _reject_unknown)
