@@ -131,7 +131,7 @@ class BackupFunction:
         try:
             result = self._guarded(lambda: self._perform(delivery, gaussdb, fields))
         except BackupError as error:
-            shown = {**fields, **_effort(gaussdb)}
+            shown = {"instance_id": delivery.instance_id, **fields, **_effort(gaussdb)}
             self._log_failure(error, delivery.trigger, delivery.action, shown)
             return DeliveryResult(delivery=delivery, end=error, backup_name=_backup_name(fields))
         finally:

@@ -11,6 +11,7 @@ without the time where the event has none that stays the same on every delivery.
 
 import hashlib
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -20,6 +21,7 @@ from gaussdb_backup.errors import BackupError
 from gaussdb_backup.payload_models import (
     ACTIONS,
     DIRECT_ONLY,
+    INSTANCE_PATTERN,
     CheckRequest,
     CreatePayload,
     PruneRequest,
@@ -75,6 +77,13 @@ class Delivery(NamedTuple):
         """The action that the payload asks for; a create, as long as it names no other."""
         named = self.payload.get("action") if isinstance(self.payload, dict) else None
         return named if isinstance(named, str) and named in ACTIONS else "create"
+
+    @property
+    def instance_id(self) -> str | None:
+        """The instance that the payload names, if it is valid; known even of a refused payload."""
+        named = self.payload.get("instance_id") if isinstance(self.payload, dict) else None
+        is_valid = isinstance(named, str) and re.fullmatch(INSTANCE_PATTERN, named)
+        return str(named) if is_valid else None
 
 
 class CreateRequest(NamedTuple):

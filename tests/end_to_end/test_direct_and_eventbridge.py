@@ -204,6 +204,19 @@ def test_a_failure_tells_what_was_asked_for(
     assert invocation.record["action"] == action
 
 
+@pytest.mark.parametrize("source", [dict, bus_event, http, sqs, sns])
+@pytest.mark.parametrize("action", ["create", "status", "check", "verify", "prune", "delete"])
+def test_a_refused_payload_tells_its_instance(harness: Harness, source: Any, action: str) -> None:
+    """The operator sees whose request it was, unless the instance itself breaks the rule."""
+    refused = {"instance_id": INSTANCE_ID, "action": action, "no_such_field": 1}
+    record = harness.invoke(source(refused)).record
+    assert record["error"] == "InvalidRequest"
+    assert record["instance_id"] == INSTANCE_ID
+    for wrong in ("a b", "a" * 65, "", 5, ["a"], "a\n", "\u00e4"):
+        record = harness.invoke(source({**refused, "instance_id": wrong})).record
+        assert "instance_id" not in record
+
+
 def test_every_broken_rule_is_told_at_once(harness: Harness) -> None:
     """Whoever repairs a payload does it once."""
     payload = {

@@ -27,6 +27,7 @@ CONFLICTS: Final = "test_exactly_once_conflicts.py"
 LISTS: Final = "test_exactly_once_lists.py"
 NAMES: Final = "test_exactly_once_names.py"
 TIME: Final = "test_exactly_once_in_time.py"
+READS: Final = "test_read_actions.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +202,30 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
                 "actions/lookup",
                 "        return LookupResult(LookupStatus.INCONCLUSIVE, backup)\n",
                 "        return LookupResult(LookupStatus.OTHER)\n",
+            ),
+        ),
+    ),
+    "relies on the service's filter by instance": Mutant(
+        f"{READS}::test_another_instances_backup_is_not_fresh_for_this_one",
+        (
+            Change(
+                "gaussdb/pagination",
+                "keep=lambda backup: instance_id in {None, backup.instance_id},",
+                "keep=lambda _: True,",
+            ),
+        ),
+    ),
+    "calls a backup stale whose time it cannot read": Mutant(
+        f"{READS}::test_a_time_that_cannot_be_read_is_no_age",
+        (Change("actions/read", "        if age.undated:\n", "        if not age:\n"),),
+    ),
+    "checks no list": Mutant(
+        f"{READS}::test_a_check_finds_a_list_that_cannot_be_read",
+        (
+            Change(
+                "actions/read",
+                "    check_list_access(gaussdb, request.instance_id)\n",
+                "",
             ),
         ),
     ),
