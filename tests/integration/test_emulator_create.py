@@ -1,23 +1,18 @@
 """The emulator's answers to "Creating a Manual Backup", spoken to over plain HTTP."""
 
-import json
 import re
-from pathlib import Path
 
 import pytest
 import requests
 
+from tests.documented_error_codes import SERVICE_CODES
 from tests.local_cloud.emulator import Emulator, Fault
 from tests.local_cloud.emulator.clients import HttpClient
-
-DOCUMENTED = json.loads(
-    (Path(__file__).parents[1] / "data" / "dbs_error_codes.json").read_text("utf-8")
-)
 
 
 def assert_refused(answer: requests.Response, status: int, code: str) -> None:
     """Assert an error body of the service, with its documented text."""
-    expected = {"error_code": code, "error_msg": DOCUMENTED[code]["message"]}
+    expected = {"error_code": code, "error_msg": SERVICE_CODES[code]["message"]}
     assert (answer.status_code, answer.json()) == (status, expected)
 
 

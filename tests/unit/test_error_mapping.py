@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
 
 import pytest
 from requests.structures import CaseInsensitiveDict
@@ -17,6 +15,7 @@ from gaussdb_backup.http_client.error_mapping import (
     unreadable_response,
 )
 from gaussdb_backup.http_client.response import Response
+from tests.documented_error_codes import SERVICE_CODES
 from tests.unit.error_code_tables import (
     BY_STATUS,
     GATEWAY,
@@ -27,9 +26,6 @@ from tests.unit.error_code_tables import (
     statuses,
 )
 
-CODES: dict[str, dict[str, Any]] = json.loads(
-    (Path(__file__).resolve().parents[1] / "data" / "dbs_error_codes.json").read_bytes()
-)
 NO_HEADERS: CaseInsensitiveDict[str] = CaseInsensitiveDict()
 
 
@@ -119,25 +115,28 @@ def test_a_blocked_key_and_a_locked_account_say_so(status: int, message: str, de
     assert detail in error.detail
 
 
-@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("code", SERVICE_CODES)
 def test_every_documented_code_has_a_meaning(code: str) -> None:
     """All 245 codes of the page: what concerns no backup falls back on its status."""
-    status = CODES[code]["status"]
+    status = SERVICE_CODES[code]["status"]
     known = {f"DBS.{number}": name for _, number, name in rows(SERVICE)}
     expected = known.get(code) or dict(statuses(BY_STATUS))[status]
-    assert name_of(status, {"error_code": code, "error_msg": CODES[code]["message"]}) == expected
+    assert (
+        name_of(status, {"error_code": code, "error_msg": SERVICE_CODES[code]["message"]})
+        == expected
+    )
 
 
 def test_all_documented_codes_are_there() -> None:
     """The page's list is whole, and the tables name no code that is on no page."""
     elsewhere = {"DBS.201209", "DBS.200751"}
-    assert len(CODES) == 245
-    assert {f"DBS.{number}" for _, number, _ in rows(SERVICE)} - CODES.keys() == elsewhere
-    assert not {f"DBS.{number}" for _, number, _ in rows(UNDOCUMENTED)} & CODES.keys()
+    assert len(SERVICE_CODES) == 245
+    assert {f"DBS.{number}" for _, number, _ in rows(SERVICE)} - SERVICE_CODES.keys() == elsewhere
+    assert not {f"DBS.{number}" for _, number, _ in rows(UNDOCUMENTED)} & SERVICE_CODES.keys()
     assert all(
-        CODES[f"DBS.{number}"]["status"] == status
+        SERVICE_CODES[f"DBS.{number}"]["status"] == status
         for status, number, _ in rows(SERVICE)
-        if f"DBS.{number}" in CODES
+        if f"DBS.{number}" in SERVICE_CODES
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from tests.documented_error_codes import GATEWAY_CODES
 from tests.local_cloud.emulator.request import Request
 from tests.local_cloud.emulator.responses import (
-    GATEWAY_CODES,
     Response,
     gateway_error,
     html_page,

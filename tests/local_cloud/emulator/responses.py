@@ -1,39 +1,11 @@
 """The cloud's responses, and the error bodies of GaussDB, the gateway and IAM."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
-from typing import TypedDict
 from uuid import uuid4
 
-
-class _DocumentedError(TypedDict):
-    status: int
-    message: str
-    description: str
-
-
-_CODES = Path(__file__).parents[2] / "data" / "dbs_error_codes.json"
-
-# https://docs.otc.t-systems.com, GaussDB(openGauss) API reference, "Error Codes"
-SERVICE_CODES: Mapping[str, _DocumentedError] = json.loads(_CODES.read_text("utf-8"))
-
-# https://docs.otc.t-systems.com, API Gateway, "Error Codes": number to status and text
-GATEWAY_CODES: Mapping[str, tuple[int, str]] = {
-    "0101": (404, "The API does not exist or has not been published in the environment"),
-    "0201": (400, "API request error."),
-    "0202": (502, "Backend unavailable."),
-    "0203": (504, "Backend timeout."),
-    "0301": (401, "Incorrect IAM authentication information"),
-    "0302": (403, "The IAM user is not authorized to access the API."),
-    "0303": (401, "Incorrect app authentication information"),
-    "0307": (401, "The token must be updated."),
-    "0308": (429, "The throttling threshold has been reached"),
-    "0601": (500, "Internal server error."),
-    "0613": (503, "The IAM service is currently unavailable."),
-}
+from tests.documented_error_codes import GATEWAY_CODES, SERVICE_CODES
 
 
 @dataclass(frozen=True, slots=True)
