@@ -6,6 +6,7 @@ enforces this order with import-linter's layers (``pyproject.toml``).
     handler              Lambda's entry: environment read once, function built, event handed on
     function             one invocation: deliveries in, results out; unexpected errors end here
     settings             the environment as checked settings, or the name of the wrong variable
+    log_settings         variables of Powertools and Lambda about logs and metrics
     event_sources/       who asks: one class per event source
         dispatch         the list of event sources, and which one an event comes from
         http             API Gateway and function URLs: authentication, routes, responses

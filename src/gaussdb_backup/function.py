@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from itertools import chain
-from typing import Final, Protocol, TypeVar
+from typing import Final, ParamSpec, Protocol, TypeVar
 
 from pydantic import JsonValue
 
@@ -15,18 +16,24 @@ from gaussdb_backup.credentials.issuer import Invocation
 from gaussdb_backup.credentials.models import CREDENTIALS_VARIABLE
 from gaussdb_backup.credentials.secret_store import SecretStore
 from gaussdb_backup.errors import BackupError, InternalError, PermissionDenied
-from gaussdb_backup.event_sources.base import DeliveryResult, EventContext
+from gaussdb_backup.event_sources.base import (
+    DeliveryResult,
+    EventContext,
+    EventSource,
+    replies_or_raise,
+)
 from gaussdb_backup.event_sources.dispatch import SUPPORTED, find_source
 from gaussdb_backup.event_sources.webhook_keys import WebhookKeys
 from gaussdb_backup.gaussdb.api import GaussDB
 from gaussdb_backup.http_client.transport import Transport
 from gaussdb_backup.payload_models import StatusRequest
-from gaussdb_backup.request import CreateRequest, Delivery, Request, read_request
+from gaussdb_backup.request import CreateRequest, Delivery, Identity, Request, read_request
 from gaussdb_backup.settings import Settings
-from gaussdb_backup.telemetry import DeliveryLog, LogFields, Telemetry, is_client_error
+from gaussdb_backup.telemetry import DeliveryLog, LogFields, Telemetry, is_refusal
 
 MAX_CONCURRENCY: Final = 32
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -62,9 +69,15 @@ class BackupFunction:
             settings.PARAMETERS_SECRETS_EXTENSION_HTTP_PORT,
             settings.extension_token(),
         )
-        self._webhook_keys = WebhookKeys(self._secrets, settings.WEBHOOK_SECRET_ID)
-        self._auth = self._auth_from(settings.CREDENTIALS_SECRET_ID, CREDENTIALS_VARIABLE)
         self._telemetry = Telemetry(settings.POWERTOOLS_SERVICE_NAME)
+        if settings.hidden_output is not None:
+            self._telemetry.log_hidden_output(settings.hidden_output)
+        self._webhook_keys = WebhookKeys(
+            self._secrets,
+            settings.WEBHOOK_SECRET_ID,
+            self._telemetry.log_webhook_keys_unavailable,
+        )
+        self._auth = self._auth_from(settings.CREDENTIALS_SECRET_ID, CREDENTIALS_VARIABLE)
         self._handle = self._telemetry.logger.inject_lambda_context(
             self._respond, log_event=False, clear_state=True
         )
@@ -92,13 +105,26 @@ class BackupFunction:
         try:
             groups = self._guarded(lambda: source.deliveries(event, event_context))
         except BackupError as error:
-            fields = {"trigger": source.trigger, "correlation_id": context.aws_request_id}
-            self._log_failure(error, source.trigger, "create", fields)
+            delivery = _unreadable(source, context)
+            fields = {"trigger": delivery.trigger, "correlation_id": delivery.correlation_id}
+            self._record(self._log_failure, error, delivery, fields)
             return source.failure(error, context.aws_request_id)
         else:
-            return source.response(self._deliver_all(groups, self._auth.begin(deadline)))
+            results = self._deliver_all(groups, self._auth.begin(deadline))
+            return self._response(source, results)
         finally:
-            self._telemetry.flush()
+            self._record(self._telemetry.flush)
+
+    def _response(self, source: EventSource, results: Sequence[DeliveryResult]) -> JsonValue:
+        """The response of the event source; if it has a bug, the replies as they are."""
+        try:
+            return source.response(results)
+        except BackupError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the outcome is known and must be returned
+            self._record(self._telemetry.log_telemetry_failure, error)
+        replies = replies_or_raise(results)
+        return replies[0] if len(replies) == 1 else {"replies": replies}
 
     def _deliver_all(
         self, groups: Sequence[Sequence[Delivery]], invocation: Invocation
@@ -127,17 +153,18 @@ class BackupFunction:
         fields: dict[str, object] = {
             "trigger": delivery.trigger,
             "correlation_id": delivery.correlation_id,
+            **delivery.log_fields,
         }
         try:
             result = self._guarded(lambda: self._perform(delivery, gaussdb, fields))
         except BackupError as error:
             shown = {"instance_id": delivery.instance_id, **fields, **_effort(gaussdb)}
-            self._log_failure(error, delivery.trigger, delivery.action, shown)
+            self._record(self._log_failure, error, delivery, shown)
             return DeliveryResult(delivery=delivery, end=error, backup_name=_backup_name(fields))
         finally:
             self._telemetry.add_api_calls(gaussdb.calls)
         shown = {**fields, **result.fields, **_effort(gaussdb)}
-        self._telemetry.log_success(result.message, shown, creates=delivery.action == "create")
+        self._record(self._log_success, result.message, delivery, shown)
         return DeliveryResult(delivery=delivery, end=result.reply)
 
     def _perform(
@@ -174,13 +201,22 @@ class BackupFunction:
         if allowed is not None and request.instance_id not in allowed:
             raise PermissionDenied("ALLOWED_INSTANCES does not name this instance")
 
-    def _log_failure(
-        self, error: BackupError, trigger: str, action: str, fields: LogFields
-    ) -> None:
-        if is_client_error(error, trigger):
+    def _log_success(self, message: str, delivery: Delivery, fields: LogFields) -> None:
+        self._telemetry.log_success(message, fields, creates=delivery.action == "create")
+
+    def _log_failure(self, error: BackupError, delivery: Delivery, fields: LogFields) -> None:
+        if is_refusal(error, delivery):
             self._telemetry.log_refusal(error, fields)
         else:
-            self._telemetry.log_failure(error, fields, action=action)
+            self._telemetry.log_failure(error, fields, action=delivery.action)
+
+    def _record(self, record: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Writes logs or metrics. A failure there is logged, and does not change the outcome."""
+        try:
+            record(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - the outcome is known and must be returned
+            with suppress(Exception):  # perhaps the log itself is what fails
+                self._telemetry.log_telemetry_failure(error)
 
     def _guarded(self, work: Callable[[], T]) -> T:
         """The last resort: an unexpected exception becomes an ``InternalError`` without details."""
@@ -190,6 +226,17 @@ class BackupFunction:
             raise
         except Exception as error:  # noqa: BLE001 - the one place where a bug may end
             raise InternalError(error) from None
+
+
+def _unreadable(source: EventSource, context: LambdaContext) -> Delivery:
+    """Stands in the log for an event that could not be read."""
+    request_id = context.aws_request_id
+    return Delivery(
+        trigger=source.trigger,
+        correlation_id=request_id,
+        payload=None,
+        identity=Identity(kind="direct", value=request_id),
+    )
 
 
 def _effort(gaussdb: GaussDB) -> LogFields:

@@ -12,7 +12,9 @@ without the time where the event has none that stays the same on every delivery.
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from pydantic import JsonValue
@@ -60,7 +62,8 @@ class Delivery(NamedTuple):
         key: the caller's key from an HTTP header.
         scheduled: a timer fired it without an input of its own.
         actions: the actions that its event source may ask for.
-        error: why there is no payload to look at.
+        error: why there is no payload to read.
+        log_fields: what its log lines show besides the usual fields.
     """
 
     trigger: str
@@ -71,6 +74,7 @@ class Delivery(NamedTuple):
     scheduled: bool = False
     actions: frozenset[str] = ACTIONS - DIRECT_ONLY
     error: BackupError | None = None
+    log_fields: Mapping[str, str | int] = MappingProxyType({})
 
     @property
     def action(self) -> str:

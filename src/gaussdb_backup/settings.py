@@ -18,6 +18,7 @@ from pydantic import (
 
 from gaussdb_backup.errors import ConfigurationError, InvalidRequest
 from gaussdb_backup.http_client.transport import is_loopback
+from gaussdb_backup.log_settings import hidden_output, malformed_variables
 from gaussdb_backup.payload_models import ACTIONS, DIRECT_ONLY, CreatePayload, InstanceId
 from gaussdb_backup.payload_validation import parse_json, payload_fields, validate_payload
 
@@ -36,7 +37,7 @@ def _endpoint(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ValueError(_NO_ENDPOINT) from None  # Python's own words show the value
+        raise ValueError(_NO_ENDPOINT) from None  # Python's message shows the value
     if not _ENDPOINT.fullmatch(url) or not parts.hostname or port == 0:
         raise ValueError(_NO_ENDPOINT)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
@@ -49,7 +50,7 @@ def _listed(text: object) -> object:
 
 
 def _payload(text: object) -> JsonValue:
-    """A payload that every scheduled event can use: it must not name one and the same backup."""
+    """The payload of scheduled events, checked. Its backups must not all have the same name."""
     try:
         payload = parse_json(str(text))
         present = payload_fields(payload)
@@ -74,7 +75,10 @@ SecretId = Annotated[str, Field(pattern=r"^[!-~]+$", max_length=2048)]
 
 
 class Settings(BaseModel):
-    """What the environment says, variable by variable; see the README's table."""
+    """The variables that the function reads; the README has them in a table.
+
+    ``hidden_output`` is no variable: it says what others keep out of logs and metrics.
+    """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -93,6 +97,7 @@ class Settings(BaseModel):
     AWS_SESSION_TOKEN: SecretStr = SecretStr("")
     AWS_CONTAINER_AUTHORIZATION_TOKEN: SecretStr = SecretStr("")
     POWERTOOLS_SERVICE_NAME: str = DEFAULT_SERVICE
+    hidden_output: str | None = None
 
     def extension_token(self) -> str:
         """What the secrets extension wants to see; under SnapStart the second is the one."""
@@ -103,18 +108,23 @@ class Settings(BaseModel):
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings of an environment; an empty variable counts as one that is not there.
+    """The settings of an environment. An empty variable counts as absent.
 
     Raises:
         ConfigurationError: in one line, the variables that are missing or malformed.
     """
     present = {name: environment[name] for name in Settings.model_fields if environment.get(name)}
+    lines = malformed_variables(environment)
     try:
-        settings = Settings.model_validate(present)
+        settings = Settings.model_validate(
+            {**present, "hidden_output": None if lines else hidden_output(environment)}
+        )
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-        lines = [f"{fault['loc'][0]}: {_fault(fault['type'], fault['msg'])}" for fault in faults]
+        lines += [f"{fault['loc'][0]}: {_fault(fault['type'], fault['msg'])}" for fault in faults]
         raise ConfigurationError("; ".join(lines)) from None
+    if lines:
+        raise ConfigurationError("; ".join(lines))
     _demand_second_secret(settings)
     return settings
 

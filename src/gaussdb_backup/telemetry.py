@@ -1,4 +1,4 @@
-"""The INFO line, the ERROR line and the metrics, by Powertools.
+"""Log lines and metrics, by Powertools.
 
 No event is ever logged whole, whatever ``POWERTOOLS_*`` says: only the fields named here.
 """
@@ -11,25 +11,10 @@ from typing import Final, NamedTuple
 from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-from gaussdb_backup.errors import (
-    BackupError,
-    InternalError,
-    InvalidRequest,
-    MethodNotAllowed,
-    NotFound,
-    PayloadTooLarge,
-    Unauthenticated,
-    UnsupportedMediaType,
-)
+from gaussdb_backup.errors import BackupError, InternalError, InvalidRequest, SecretUnavailable
+from gaussdb_backup.request import Delivery
 
 NAMESPACE: Final = "GaussDBBackup"
-CLIENT_ERRORS: Final = (
-    Unauthenticated,
-    NotFound,
-    MethodNotAllowed,
-    PayloadTooLarge,
-    UnsupportedMediaType,
-)
 
 FAILURE_METRICS: Final[Mapping[str, str]] = {"create": "BackupFailed", "prune": "PruneFailed"}
 
@@ -37,10 +22,10 @@ LogFields = Mapping[str, object]
 
 
 class Telemetry:
-    """What the operator sees.
+    """Log lines and metrics.
 
-    Log lines are written at once; metrics are gathered, for several messages may be under way at
-    the same time and Powertools' set of metrics belongs to one thread, and written at the end.
+    Log lines are written at once. Metrics are collected and written at the end, because several
+    messages may be processed at the same time and Powertools' metrics belong to one thread.
 
     Args:
         service: the ``service`` of log lines and metrics.
@@ -71,6 +56,32 @@ class Telemetry:
         self.log(logging.WARNING, "request refused", {**fields, **error_fields(error)})
         self.add_count("RequestsRefused")
 
+    def log_hidden_output(self, detail: str) -> None:
+        """Logs at cold start what the environment keeps out of logs and metrics.
+
+        The line is written whatever the log level is.
+        """
+        logger = logging.getLogger(self.service)
+        record = logger.makeRecord(
+            self.service,
+            logging.WARNING,
+            fn="",
+            lno=0,
+            msg="output is hidden",
+            args=(),
+            exc_info=None,
+            extra={"detail": detail},
+        )
+        logger.handle(record)
+
+    def log_webhook_keys_unavailable(self, error: SecretUnavailable) -> None:
+        """Logs why the webhook keys cannot be read. The sender of the webhook is not told."""
+        self.log(logging.ERROR, "webhook keys unavailable", error_fields(error))
+
+    def log_telemetry_failure(self, error: Exception) -> None:
+        """Logs a failure in logging or measuring, without any of the data."""
+        self.log(logging.ERROR, "telemetry failed", exception_fields(InternalError(error)))
+
     def add_api_calls(self, milliseconds: Iterable[float]) -> None:
         """Counts the calls to GaussDB.
 
@@ -88,9 +99,12 @@ class Telemetry:
         while self._ages:
             self._write_age(*self._ages.popleft())
         if self._points:
-            while self._points:
-                self._metrics.add_metric(*self._points.popleft())
-            self._metrics.flush_metrics()
+            try:
+                while self._points:
+                    self._metrics.add_metric(*self._points.popleft())
+                self._metrics.flush_metrics()
+            finally:
+                self._metrics.clear_metrics()
 
     def _write_age(self, instance_id: str, hours: float) -> None:
         with single_metric(
@@ -146,7 +160,6 @@ class DeliveryLog(NamedTuple):
 def error_fields(error: BackupError) -> dict[str, object]:
     """What the log shows of an error."""
     evidence = error.evidence
-    bug = error if isinstance(error, InternalError) else None
     return {
         "error": type(error).__name__,
         "detail": error.detail,
@@ -155,13 +168,20 @@ def error_fields(error: BackupError) -> dict[str, object]:
         "api_request_id": evidence.api_request_id,
         "http_status": evidence.http_status,
         "retryable": error.retryable,
-        "exception_type": bug and bug.exception_type,
-        "exception_place": bug and bug.place,
+        **(exception_fields(error) if isinstance(error, InternalError) else {}),
     }
 
 
-def is_client_error(error: BackupError, trigger: str) -> bool:
-    """Whether a failure is a wrong HTTP request rather than a failed backup."""
-    return isinstance(error, CLIENT_ERRORS) or (
-        trigger == "http" and isinstance(error, InvalidRequest) and error.violations != ()
-    )
+def exception_fields(error: InternalError) -> dict[str, object]:
+    """Type and place of an unexpected exception. Its message is not shown: it may hold anything."""
+    return {"exception_type": error.exception_type, "exception_place": error.place}
+
+
+def is_refusal(error: BackupError, delivery: Delivery) -> bool:
+    """Whether a failure is a wrong HTTP request, which is the caller's fault and no failed backup.
+
+    An ``InvalidRequest`` without violations is the service's own.
+    """
+    if delivery.trigger != "http":
+        return False
+    return error is delivery.error or (isinstance(error, InvalidRequest) and error.violations != ())

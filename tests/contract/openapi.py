@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gaussdb_backup import VERSION, errors
 from gaussdb_backup.errors import BackupError
-from gaussdb_backup.event_sources.http import MAX_BODY_BYTES
+from gaussdb_backup.event_sources.http import CHALLENGE, MAX_BODY_BYTES
 from gaussdb_backup.event_sources.webhooks import MAX_ID_LENGTH, TOLERANCE_SECONDS
 from gaussdb_backup.payload_models import KEY_LENGTH, PAYLOADS
 from tests.contract.schemas import Schema, payload_of, reply_schemas
@@ -58,7 +58,8 @@ def openapi() -> Schema:
             }
         ],
         "paths": {
-            "/backups": {"post": _create(replies["CreateReply"])},
+            "/backups": {"post": _create("createBackup", replies["CreateReply"])},
+            "/webhook": {"post": _create("receiveWebhook", replies["CreateReply"])},
             "/backups/{backup_id}": {"get": _status(replies["StatusReply"])},
         },
         "components": {
@@ -69,9 +70,9 @@ def openapi() -> Schema:
 
 
 _DESCRIPTION: Final = (
-    "Asks for a manual backup of a GaussDB (openGauss) instance, and how far it is. The stage's "
-    "prefix and a trailing slash do not matter; other paths are 404, other methods 405 with "
-    "`Allow`. Requests are refused in the order 401, 404, 405, 415, 413, 400."
+    "Asks for a manual backup of a GaussDB (openGauss) instance, and how far it is. The stage, the "
+    "base path of a custom domain and a trailing slash do not matter; other paths are 404, other "
+    "methods 405 with `Allow`. Requests are refused in the order 401, 404, 405, 415, 413, 400."
 )
 _SECURITY: Final[Mapping[str, Schema]] = {
     "iam": {
@@ -114,14 +115,16 @@ _SECURITY: Final[Mapping[str, Schema]] = {
 }
 
 
-def _create(reply: Schema) -> Schema:
+def _create(operation_id: str, reply: Schema) -> Schema:
     example = {"instance_id": "7e01ac5ac5274957ba506f3851d11d51in14", "name_prefix": "nightly"}
     return {
-        "operationId": "createBackup",
+        "operationId": operation_id,
         "summary": "Ask for one backup",
         "description": (
             "The name of the backup follows from the request's identity, so that a repetition "
-            "under the same key finds the backup of the first."
+            "under the same key finds the backup of the first. `POST /webhook` is the same "
+            "operation under a path of its own, so that a gateway can leave that route without an "
+            "authorizer; on both, the function itself verifies the signature of a webhook."
         ),
         "security": [*_KNOWN_TO_THE_GATEWAY, _SIGNED],
         "parameters": [
@@ -208,14 +211,22 @@ def _failure(status: int, kinds: list[type[BackupError]]) -> Schema:
         "description": "; ".join(f"`{kind.__name__}`: {kind.title}" for kind in kinds),
         "content": {"application/problem+json": {"schema": schema}},
     }
-    if errors.Throttled in kinds:
-        response["headers"] = {
-            "Retry-After": {
-                "description": "Seconds, where the service named them.",
-                "schema": {"type": "string", "pattern": "^[0-9]+$"},
-            }
-        }
-    return response
+    headers = {name: header for name, header in _HEADERS.items() if status in _STATUSES[name]}
+    return {**response, "headers": headers} if headers else response
+
+
+_HEADERS: Final[Mapping[str, Schema]] = {
+    "Retry-After": {
+        "description": "Seconds, where they are known.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "WWW-Authenticate": {
+        "description": "What the gateway can verify; the function verifies signed webhooks.",
+        "required": True,
+        "schema": {"type": "string", "const": CHALLENGE},
+    },
+}
+_STATUSES: Final = {"Retry-After": {429, 503}, "WWW-Authenticate": {401}}
 
 
 def urn(kind: type[BackupError]) -> str:

@@ -7,6 +7,7 @@ test holds the whole against the code.
 from __future__ import annotations
 
 import functools
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, get_args, get_origin, get_type_hints, is_typeddict
 
 from pydantic import TypeAdapter
@@ -74,15 +75,15 @@ def payload() -> Schema:
 
 
 def breaks_an_unsaid_rule(received: Mapping[str, Any]) -> bool:
-    """Whether a payload breaks one of the two rules that its schema cannot say.
+    """Whether a payload breaks one of the rules that its schema cannot say.
 
-    A key has only characters that can be printed, and a time stands in the calendar.
+    A key has only characters that can be printed; a time is in the calendar and not ahead of now.
     """
     key, time = received.get("idempotency_key"), received.get("scheduled_time")
     if isinstance(key, str) and not is_idempotency_key(key):
         return True
     try:
-        return isinstance(time, str) and parse_utc(time) is None
+        return isinstance(time, str) and parse_utc(time) > datetime.now(UTC)
     except ValueError:
         return True
 

@@ -232,3 +232,22 @@ def test_metrics_count_every_message(harness: Harness) -> None:
     assert blob["BackupFailed"] == [1]
     assert len(blob["ApiLatency"]) == 3
     assert json.dumps(blob).count(INSTANCE_ID) == 0
+
+
+@pytest.mark.parametrize("count", ["1", "2", "10"])
+def test_the_log_shows_how_often_a_message_was_received(harness: Harness, count: str) -> None:
+    """So that an alarm rings for the first delivery, and not again for each repetition."""
+    bodies = ["not JSON", UNKNOWN, notification(UNKNOWN), bus_event(UNKNOWN), PAYLOAD]
+    event = sqs(*bodies)
+    for record in event["Records"]:
+        record["attributes"]["ApproximateReceiveCount"] = count
+    records = harness.invoke(event).records
+    assert [record["receive_count"] for record in records] == [int(count)] * len(bodies)
+
+
+@pytest.mark.parametrize("count", [None, "", "many", "-1", "1.5", [], {}, True, "9" * 100])
+def test_an_unreadable_count_is_left_out(harness: Harness, count: object) -> None:
+    """It is none of the message's own."""
+    event = sqs(PAYLOAD)
+    event["Records"][0]["attributes"]["ApproximateReceiveCount"] = count
+    assert "receive_count" not in harness.invoke(event).record

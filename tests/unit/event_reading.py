@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gaussdb_backup.clock import Deadline
-    from gaussdb_backup.errors import BackupError
+    from gaussdb_backup.errors import BackupError, SecretUnavailable
     from gaussdb_backup.replies import Reply
     from gaussdb_backup.request import Delivery, Request
 
@@ -41,9 +41,13 @@ class KnownSecret(SecretStore):
         return self._secret
 
 
+def _unexpected(error: SecretUnavailable) -> None:
+    raise AssertionError(error)
+
+
 def webhook_keys(*keys: str) -> WebhookKeys:
     """These signing keys; without any, no webhook secret is configured."""
-    return WebhookKeys(KnownSecret({"keys": list(keys)}), "webhook" if keys else None)
+    return WebhookKeys(KnownSecret({"keys": list(keys)}), "webhook" if keys else None, _unexpected)
 
 
 _NO_KEYS: Final = webhook_keys()

@@ -23,11 +23,13 @@ from gaussdb_backup.errors import (
 from gaussdb_backup.event_sources.base import DeliveryResult, EventContext, SingleDelivery, mapping
 from gaussdb_backup.event_sources.http_request import (
     COLLECTION,
+    ITEM,
+    WEBHOOK,
     HttpRequest,
     is_http,
-    is_route,
     read_http,
 )
+from gaussdb_backup.event_sources.webhook_keys import Verification, VerifiedWebhook
 from gaussdb_backup.payload_models import is_idempotency_key
 from gaussdb_backup.payload_validation import invalid_request, parse_json
 from gaussdb_backup.replies import Reply
@@ -35,6 +37,9 @@ from gaussdb_backup.request import Delivery, Identity
 from gaussdb_backup.timestamps import parse_epoch_milliseconds
 
 MAX_BODY_BYTES: Final = 20_000
+METHODS: Final = {COLLECTION: "POST", WEBHOOK: "POST", ITEM: "GET"}
+# What API Gateway and function URLs can verify. Standard Webhooks has no scheme of its own.
+CHALLENGE: Final = 'AWS4-HMAC-SHA256 realm="gaussdb-backup", Bearer realm="gaussdb-backup"'
 
 
 class Http(SingleDelivery):
@@ -63,11 +68,13 @@ class Http(SingleDelivery):
             ),
         )
         try:
-            webhook_id = None if request.authenticated else _webhook_id(request, context)
+            delivery = _authenticate(request, delivery, context)
+            if delivery.error is not None:
+                return delivery
             _check_route(request)
-            if request.method == "GET":
+            if request.route == ITEM:
                 return _status_delivery(request, delivery)
-            return _create_delivery(request, delivery, webhook_id)
+            return _create_delivery(request, delivery)
         except BackupError as error:
             return delivery._replace(error=error)
 
@@ -108,6 +115,8 @@ def problem(error: BackupError, request_id: str, backup_name: str | None = None)
             {"pointer": one.pointer, "detail": one.detail} for one in error.violations
         ]
     headers = {"Content-Type": "application/problem+json"}
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = CHALLENGE
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = error.allow
     if error.retry_after is not None:
@@ -129,20 +138,31 @@ def _response(status: int, headers: Mapping[str, str], body: object) -> JsonValu
     }
 
 
-def _webhook_id(request: HttpRequest, context: EventContext) -> str:
-    """The ``webhook-id`` of a signed request to create a backup.
+def _authenticate(request: HttpRequest, delivery: Delivery, context: EventContext) -> Delivery:
+    """The delivery of a caller that is known: to the gateway, or by the signature of a webhook.
+
+    All others get the same error. Only the log shows the reason.
 
     Raises:
-        Unauthenticated: the request is not one.
+        SecretUnavailable: there are no keys to verify a signature with.
     """
-    can_be_signed = request.method == "POST" and request.path == COLLECTION
-    if can_be_signed and request.body is not None:
-        webhook_id = context.webhook_keys.verified_webhook_id(
-            request.headers, request.body, context.deadline
+    if request.authenticated:
+        return delivery
+    webhook: Verification = "no_signature"
+    if request.method == "POST":
+        body = request.body
+        webhook = (
+            "malformed"
+            if body is None
+            else context.webhook_keys.verify(request.headers, body, context.deadline)
         )
-        if webhook_id is not None:
-            return webhook_id
-    raise Unauthenticated("neither the gateway nor a signature vouches for the caller")
+    if isinstance(webhook, VerifiedWebhook):
+        return delivery._replace(
+            identity=Identity(kind="webhook", value=webhook.webhook_id),
+            log_fields={"webhook_id": webhook.webhook_id, "webhook_key": webhook.key},
+        )
+    error = Unauthenticated("neither the gateway nor a signature vouches for the caller")
+    return delivery._replace(error=error, log_fields={"reason": webhook})
 
 
 def _check_route(request: HttpRequest) -> None:
@@ -154,9 +174,9 @@ def _check_route(request: HttpRequest) -> None:
         UnsupportedMediaType: the body is not declared as JSON.
         PayloadTooLarge: the body is larger than any payload.
     """
-    if not is_route(request.path):
-        raise NotFound("there are POST /backups and GET /backups/{backup_id}")
-    allowed = "POST" if request.path == COLLECTION else "GET"
+    if request.route is None:
+        raise NotFound("there are POST /backups, POST /webhook and GET /backups/{backup_id}")
+    allowed = METHODS[request.route]
     if request.method != allowed:
         raise MethodNotAllowed(f"takes {allowed}", allow=allowed)
     if request.method == "GET":
@@ -168,14 +188,8 @@ def _check_route(request: HttpRequest) -> None:
         raise PayloadTooLarge(f"the body may hold {MAX_BODY_BYTES} bytes")
 
 
-def _create_delivery(request: HttpRequest, delivery: Delivery, webhook_id: str | None) -> Delivery:
+def _create_delivery(request: HttpRequest, delivery: Delivery) -> Delivery:
     """The delivery of a request to create a backup.
-
-    Args:
-        request: the request.
-        delivery: what is known of it so far.
-        webhook_id: the ID of a signed webhook, which is then the identity. The header
-            ``Idempotency-Key`` of a webhook is ignored, because it is not signed.
 
     Raises:
         InvalidRequest: the body or the header cannot be read.
@@ -183,10 +197,9 @@ def _create_delivery(request: HttpRequest, delivery: Delivery, webhook_id: str |
     if request.body is None:
         raise invalid_request("", "is not the base64 that the event says it is")
     payload = parse_json(request.body)
-    delivery = delivery._replace(payload=payload, actions=frozenset({"create"}))
-    if webhook_id is not None:
-        return delivery._replace(identity=Identity(kind="webhook", value=webhook_id))
-    return delivery._replace(key=_idempotency_key(request))
+    # The header of a webhook is ignored, because it is not signed.
+    key = None if delivery.identity.kind == "webhook" else _idempotency_key(request)
+    return delivery._replace(payload=payload, key=key, actions=frozenset({"create"}))
 
 
 def _idempotency_key(request: HttpRequest) -> str | None:
@@ -204,8 +217,8 @@ def _status_delivery(request: HttpRequest, delivery: Delivery) -> Delivery:
     Raises:
         InvalidRequest: the query holds something else than the instance.
     """
-    if set(request.query) - {"instance_id"}:
+    if any(name != "instance_id" and not name.startswith("_") for name in request.query):
         raise invalid_request("", "takes no query but instance_id")
-    backup_id = unquote(request.path.removeprefix(f"{COLLECTION}/"))
+    backup_id = unquote(request.backup_id)
     payload: JsonValue = {"action": "status", "backup_id": backup_id, **request.query}
     return delivery._replace(payload=payload, actions=frozenset({"status"}))

@@ -1,6 +1,7 @@
 """An HTTP request in the formats of API Gateway (payload 2.0 and 1.0) and function URLs."""
 
 import base64
+import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -9,6 +10,9 @@ from pydantic import JsonValue
 from gaussdb_backup.event_sources.base import mapping, text
 
 COLLECTION: Final = "/backups"
+WEBHOOK: Final = "/webhook"
+ITEM: Final = "/backups/{backup_id}"
+_COLLECTIONS: Final = frozenset({COLLECTION, WEBHOOK})
 
 
 class HttpRequest(NamedTuple):
@@ -16,7 +20,8 @@ class HttpRequest(NamedTuple):
 
     Args:
         method: the method.
-        path: the path without stage and trailing slash.
+        route: ``COLLECTION``, ``WEBHOOK``, ``ITEM``, or None for any other path.
+        backup_id: the last part of the path, if the route is ``ITEM``.
         headers: names in lower case.
         query: the query's fields.
         body: the body's bytes, or None where its base64 is broken.
@@ -26,7 +31,8 @@ class HttpRequest(NamedTuple):
     """
 
     method: str
-    path: str
+    route: str | None
+    backup_id: str
     headers: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes | None
@@ -46,39 +52,65 @@ def read_http(event: Mapping[str, JsonValue], invocation_id: str) -> HttpRequest
     context = mapping(event.get("requestContext"))
     http = mapping(context.get("http"))
     version_2 = bool(http)
-    if version_2:
-        method, path = http.get("method"), event.get("rawPath")
-        path = _without_stage(text(path) or text(http.get("path")) or "", context.get("stage"))
-        time = context.get("timeEpoch")
-    else:
-        method, path = event.get("httpMethod"), text(event.get("path")) or ""
-        path = path if is_route(path) else _without_stage(path, context.get("stage"))
-        time = context.get("requestTimeEpoch")
+    method = text(http.get("method") if version_2 else event.get("httpMethod")) or ""
+    route, backup_id = _route_2(event, context) if version_2 else _route_1(event, context)
     return HttpRequest(
-        method=text(method) or "",
-        path=path.rstrip("/"),
+        method=method,
+        route=route,
+        backup_id=backup_id,
         headers=_headers(event),
         query=_texts(event.get("queryStringParameters")),
         body=_body(event),
         authenticated=_has_identity_2(context) if version_2 else _has_identity_1(context),
         request_id=text(context.get("requestId")) or invocation_id,
-        time=time,
+        time=context.get("timeEpoch" if version_2 else "requestTimeEpoch"),
     )
 
 
-def is_route(path: str) -> bool:
-    """Whether a path is the collection or one backup of it; a trailing slash does not matter."""
-    empty, _, rest = path.rstrip("/").partition(COLLECTION)
-    return not empty and path.startswith(COLLECTION) and _is_tail(rest)
+def _route_2(
+    event: Mapping[str, JsonValue], context: Mapping[str, JsonValue]
+) -> tuple[str | None, str]:
+    """Payload 2.0: the path begins with the stage, unless that is ``$default``."""
+    matched = text(event.get("routeKey")) or text(context.get("routeKey")) or ""
+    path = text(event.get("rawPath")) or text(mapping(context.get("http")).get("path")) or ""
+    return _route(matched.partition(" ")[2], _without_stage(path, context.get("stage")))
 
 
-def _is_tail(rest: str) -> bool:
-    return not rest or (rest.startswith("/") and rest.count("/") == 1)
+def _route_1(
+    event: Mapping[str, JsonValue], context: Mapping[str, JsonValue]
+) -> tuple[str | None, str]:
+    """Payload 1.0: the path begins with the stage in some set-ups only."""
+    matched = text(event.get("resource")) or text(context.get("resourcePath")) or ""
+    path = text(event.get("path")) or ""
+    route, backup_id = _route(matched, path)
+    if route is None:
+        return _route(matched, _without_stage(path, context.get("stage")))
+    return route, backup_id
+
+
+def _route(matched: str, path: str) -> tuple[str | None, str]:
+    """The route of a request, and the last part of its path.
+
+    Args:
+        matched: the route as the gateway matched it. Where it names one of ours it counts, because
+            the path begins with the base path of a custom domain, which only the gateway knows.
+        path: the path without the stage.
+    """
+    path = path.rstrip("/")
+    parent, _, last = path.rpartition("/")
+    for candidate in (matched, path):
+        if candidate in _COLLECTIONS:
+            return candidate, ""
+    if re.fullmatch(r"/backups/\{[^/{}+]+\}", matched) or (parent == COLLECTION and last):
+        return ITEM, last
+    return None, ""
 
 
 def _without_stage(path: str, stage: JsonValue) -> str:
-    prefix = f"/{stage}"
-    return path.removeprefix(prefix) if path.startswith(f"{prefix}/") else path
+    """The path without the stage that it may begin with."""
+    if not isinstance(stage, str):
+        return path
+    return path.removeprefix(f"/{stage}") if path.startswith(f"/{stage}/") else path
 
 
 def _headers(event: Mapping[str, JsonValue]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """SQS: batches of messages. EventBridge Pipes sends a batch as a bare list of messages."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -51,7 +52,11 @@ class Sqs(EventSource):
             delivery = _message_delivery(record, message_id, context)
             group = _fifo_group(record) or f"position {position}"
             groups.setdefault(group, []).append(
-                delivery._replace(trigger=self.trigger, correlation_id=message_id)
+                delivery._replace(
+                    trigger=self.trigger,
+                    correlation_id=message_id,
+                    log_fields=_receive_count(record),
+                )
             )
         return list(groups.values())
 
@@ -69,6 +74,14 @@ class Sqs(EventSource):
 def _records(event: JsonValue) -> Sequence[Record]:
     records = event if isinstance(event, list) else mapping(event).get("Records")
     return [mapping(record) for record in sequence(records)]
+
+
+def _receive_count(record: Record) -> dict[str, int]:
+    """How often SQS has delivered the message, so that an alarm can count the first time only."""
+    count = text(mapping(record.get("attributes")).get("ApproximateReceiveCount"))
+    if count is None or not re.fullmatch(r"[0-9]{1,9}", count):
+        return {}
+    return {"receive_count": int(count)}
 
 
 def _fifo_group(record: Record) -> str | None:

@@ -1,8 +1,8 @@
-"""Was this body signed, lately, by one of our keys? Standard Webhooks 1.0, symmetric signatures.
+"""Verification of Standard Webhooks 1.0, symmetric signatures: a pure function of its arguments.
 
 Source: the Standard Webhooks specification, "Signature scheme" and "Verifying webhook
-authenticity" (``v1``: HMAC-SHA256 over ``id.timestamp.body``). Whatever the headers hold, the
-answer is yes or no.
+authenticity" (``v1``: HMAC-SHA256 over ``id.timestamp.body``). Nothing here raises, whatever the
+headers hold.
 """
 
 import base64
@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 TOLERANCE_SECONDS: Final = 300
 MAX_ID_LENGTH: Final = 256
@@ -19,13 +19,17 @@ MIN_KEY_BYTES: Final = 24
 MAX_KEY_BYTES: Final = 64
 DIGEST_SIZE: Final = 32
 KEY_PREFIX: Final = "whsec_"
+HEADERS: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+
+Reason = Literal["no_signature", "malformed", "timestamp", "no_key_fits", "not_configured"]
 
 
 class WebhookSignature(NamedTuple):
-    """What a request says of its own signature, well-formed and recent, but not yet believed.
+    """What the headers of a request claim: well-formed and recent, but not yet verified.
 
     Args:
-        webhook_id: the sender's identity for this message, the same on every attempt.
+        webhook_id: the sender's ID of the message, the same on every attempt.
         timestamp: when this attempt was signed, in seconds since 1970, as sent.
         signatures: the raw 32 bytes of each signature of version 1.
     """
@@ -35,34 +39,40 @@ class WebhookSignature(NamedTuple):
     signatures: tuple[bytes, ...]
 
 
-def parse_signature(headers: Mapping[str, str], now: float) -> WebhookSignature | None:
-    """The claim that a request's headers make, or None where they make none worth checking.
+def parse_signature(headers: Mapping[str, str], now: float) -> WebhookSignature | Reason:
+    """The signature that a request carries, or the reason why there is none to verify.
 
     Args:
         headers: the headers, names in lower case.
         now: wall time in seconds since 1970.
     """
-    webhook_id = headers.get("webhook-id", "")
-    timestamp = headers.get("webhook-timestamp", "")
-    signatures = headers.get("webhook-signature", "")
+    if not any(name in headers for name in HEADERS):
+        return "no_signature"
+    webhook_id, timestamp, signatures = (headers.get(name, "") for name in HEADERS)
     if not re.fullmatch(rf"[!-~]{{1,{MAX_ID_LENGTH}}}", webhook_id):
-        return None
-    if not re.fullmatch(r"[0-9]{1,12}", timestamp):
-        return None
-    if abs(now - int(timestamp)) > TOLERANCE_SECONDS or len(signatures) > MAX_SIGNATURES_LENGTH:
-        return None
+        return "malformed"
+    if not re.fullmatch(r"[0-9]{1,12}", timestamp) or len(signatures) > MAX_SIGNATURES_LENGTH:
+        return "malformed"
     parts = (part.partition(",") for part in signatures.split(" "))
-    read = [decode_base64(text) for version, _, text in parts if version == "v1"]
-    usable = tuple(raw for raw in read if raw is not None and len(raw) == DIGEST_SIZE)
-    return WebhookSignature(webhook_id, timestamp, usable) if usable else None
+    decoded = [decode_base64(text) for version, _, text in parts if version == "v1"]
+    usable = tuple(raw for raw in decoded if raw is not None and len(raw) == DIGEST_SIZE)
+    if not usable:
+        return "malformed"
+    if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
+        return "timestamp"
+    return WebhookSignature(webhook_id=webhook_id, timestamp=timestamp, signatures=usable)
 
 
-def is_valid_signature(claim: WebhookSignature, body: bytes, keys: Iterable[bytes]) -> bool:
-    """Whether one of the keys made one of the signatures over this body, in constant time."""
-    content = f"{claim.webhook_id}.{claim.timestamp}.".encode() + body
+def matching_key(signature: WebhookSignature, body: bytes, keys: Iterable[bytes]) -> int | None:
+    """The position of the first key that signed this body, from 1, or None. In constant time."""
+    content = f"{signature.webhook_id}.{signature.timestamp}.".encode() + body
     expected = [hmac.digest(key, content, hashlib.sha256) for key in keys]
-    matches = [hmac.compare_digest(one, other) for one in expected for other in claim.signatures]
-    return any(matches)
+    fits = [
+        # a sum, because ``any`` would stop at the first signature that fits
+        sum(hmac.compare_digest(digest, other) for other in signature.signatures) > 0
+        for digest in expected
+    ]
+    return fits.index(True) + 1 if True in fits else None
 
 
 def decode_key(text: str) -> bytes:
