@@ -476,3 +476,22 @@ def test_each_open_outcome_is_looked_up_before_the_next_request(harness: Harness
     assert invocation.operations.count("create") == 13
     assert creates_without_a_look(invocation) == []
     assert harness.backup().job_id == invocation.reply["job_id"]
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [Fault(status=503, where=lambda request: "/auth/" not in request.path)],
+        [Fault(operation=CREATE, kind="close"), Fault(operation=LIST, status=503)],
+        [Fault(operation=CREATE, status=503)],
+        [Fault(operation=CREATE, kind="close"), Fault(operation=LIST, status=429)],
+    ],
+)
+def test_an_outage_of_hours_is_not_asked_once_a_second(
+    harness: Harness, faults: list[Fault]
+) -> None:
+    """The pauses go on growing from one step of the loop to the next."""
+    harness.emulator.faults.script([replace(fault, times=FOR_EVER) for fault in faults])
+    invocation = harness.invoke(EVENT, seconds=600)
+    assert invocation.error_name == "OutcomeUnknown"
+    assert len(invocation.calls) < 0.7 * invocation.seconds

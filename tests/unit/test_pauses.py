@@ -14,7 +14,16 @@ from gaussdb_backup.http_client.pauses import (
 
 @pytest.mark.parametrize(
     ("attempt", "seconds"),
-    [(0, 0.2), (1, 0.4), (2, 0.8), (3, 1.6), (4, 3.2), (5, 5.0), (6, 5.0), (10**9, 5.0)],
+    [
+        (0, 0.2),
+        (1, 0.4),
+        (2, 0.8),
+        (3, 1.6),
+        (4, 3.2),
+        (5, 5.0),
+        (6, 5.0),
+        (10**9, 5.0),
+    ],
 )
 def test_back_off_doubles_up_to_a_cap(attempt: int, seconds: float) -> None:
     """However often it fails."""

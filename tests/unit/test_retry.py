@@ -107,6 +107,15 @@ def test_after_five_requests_it_gives_up(
         retry_read(sender(*responses), FakeTime().deadline(300))
 
 
+def test_pauses_go_on_growing_from_one_reading_to_the_next() -> None:
+    """So that an outage of hours is not asked once a second."""
+    time = FakeTime()
+    failing = [status(503)] * 5
+    with pytest.raises(ServiceUnavailable):
+        retry_read(sender(*failing), time.deadline(300), attempts_before=5)
+    assert all(2.5 <= pause <= 5 for pause in time.pauses)
+
+
 def test_a_pause_that_does_not_fit_ends_it_at_once() -> None:
     """The caller is told how long to wait."""
     time = FakeTime()

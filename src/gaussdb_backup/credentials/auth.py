@@ -14,10 +14,14 @@ from gaussdb_backup.credentials.issuer import Authorization, Invocation, Issuer
 from gaussdb_backup.credentials.models import CREDENTIALS_VARIABLE
 from gaussdb_backup.credentials.secret_store import SecretStore
 from gaussdb_backup.errors import CredentialsRejected, ServiceUnavailable, Throttled
-from gaussdb_backup.http_client.error_mapping import map_error
+from gaussdb_backup.http_client.error_mapping import lock_reason, map_error
 from gaussdb_backup.http_client.response import Response
 
 ACCEPTED_FAMILY: Final = "DBS."
+KEY_PAIR_HINT: Final = (
+    "check access_key and secret_key in the secret, security_token if the keys are temporary, "
+    "and the project ID"
+)
 
 
 class Auth:
@@ -77,12 +81,12 @@ class Auth:
             Throttled: IAM asks for fewer log-ins.
         """
         authorization, response = self._send_once(call, invocation)
-        refusal = _refusal(response)
+        refusal = _refusal(response, authorization)
         if refusal is None:
             return response
         self._replace(authorization, refusal, invocation)
         authorization, response = self._send_once(call, invocation)
-        refusal = _refusal(response)
+        refusal = _refusal(response, authorization)
         if refusal is None:
             return response
         raise refusal
@@ -127,7 +131,7 @@ class Auth:
         self, authorization: Authorization, response: Response, invocation: Invocation
     ) -> None:
         """Notes whether a key pair was accepted; many responses show neither."""
-        refusal = _refusal(response)
+        refusal = _refusal(response, authorization)
         # not _locked, because a response that is here must not end as one that never came
         with self._lock:
             if refusal is not None:
@@ -182,10 +186,14 @@ def _locked(lock: threading.Lock, deadline: Deadline) -> Iterator[None]:
         lock.release()
 
 
-def _refusal(response: Response) -> CredentialsRejected | None:
+def _refusal(response: Response, authorization: Authorization) -> CredentialsRejected | None:
     """The error of a response that refuses the credentials."""
     error = map_error(response) if response.status >= 400 else None
-    return error if isinstance(error, CredentialsRejected) else None
+    if not isinstance(error, CredentialsRejected):
+        return None
+    if authorization.is_key_pair and lock_reason(error.evidence.error_msg or "") is None:
+        return CredentialsRejected(f"{error.detail}: {KEY_PAIR_HINT}", evidence=error.evidence)
+    return error
 
 
 def _shows_acceptance(response: Response) -> bool:

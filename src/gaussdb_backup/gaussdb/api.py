@@ -21,7 +21,7 @@ from gaussdb_backup.gaussdb.models import CreateResponse, NotAuthorized
 from gaussdb_backup.http_client.error_mapping import map_error, unreadable_response
 from gaussdb_backup.http_client.redaction import redact_message
 from gaussdb_backup.http_client.response import Response
-from gaussdb_backup.http_client.retry import call_timeout, retry_read
+from gaussdb_backup.http_client.retry import MAX_ATTEMPTS, call_timeout, retry_read
 from gaussdb_backup.http_client.transport import NotSent, ResponseLost, Transport
 from gaussdb_backup.request import CreateRequest
 
@@ -57,6 +57,7 @@ class GaussDB:
         self.calls: list[float] = []
         self.creates = 0
         self.log_fields: dict[str, object] = {}
+        self._failed_reads = 0
         self._redact: tuple[str, ...] = ()
 
     def create(self, request: CreateRequest) -> CreateResponse | BackupError | NotAuthorized:
@@ -93,7 +94,12 @@ class GaussDB:
             BackupError: the response is not 200, or there is none.
         """
         path = f"{resource}?{_encoded(query)}"
-        response = retry_read(lambda: self.send("GET", path), self.deadline)
+        try:
+            response = retry_read(lambda: self.send("GET", path), self.deadline, self._failed_reads)
+        except BackupError:
+            self._failed_reads += MAX_ATTEMPTS
+            raise
+        self._failed_reads = 0
         if response.status != 200:
             raise map_error(response)
         return response

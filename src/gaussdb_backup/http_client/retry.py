@@ -29,12 +29,16 @@ def call_timeout(deadline: Deadline) -> float:
     return timeout_within(deadline.remaining())
 
 
-def retry_read(send: Callable[[], Response], deadline: Deadline) -> Response:
+def retry_read(
+    send: Callable[[], Response], deadline: Deadline, attempts_before: int = 0
+) -> Response:
     """Retries a read-only request until the response is neither 429 nor 5xx.
 
     Args:
         send: sends the request.
         deadline: the end of the invocation.
+        attempts_before: how many attempts in a row have failed before, so that the pauses go on
+            growing where they ended.
 
     Returns:
         The first response that is neither 429, 408, 425 nor 5xx.
@@ -54,7 +58,7 @@ def retry_read(send: Callable[[], Response], deadline: Deadline) -> Response:
             if not is_out_of_order(response.status):
                 return response
             error = map_error(response)
-        pause = backoff(attempt)
+        pause = backoff(attempts_before + attempt)
         if isinstance(error, Throttled):
             refusals += 1
             pause = max(pause, throttle_pause(refusals, error.retry_after))
