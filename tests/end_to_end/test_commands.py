@@ -1,4 +1,4 @@
-"""The commands of the README do what they say, and say what they did."""
+"""The commands of the README do what they say."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 def run(
     *command: str, folder: Path = ROOT, environment: Mapping[str, str] = os.environ
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command as a newcomer would, not as a child of `make test`."""
+    """Runs a command as a user would, not as a child of `make test`."""
     return subprocess.run(
         command,
         capture_output=True,
@@ -43,7 +43,7 @@ def run(
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """`make` in the project, without its set-up."""
+    """Runs `make` in the project, without its set-up."""
     return run("make", *AS_IT_IS, *arguments)
 
 
@@ -63,8 +63,8 @@ def test_every_sample_event_makes_a_backup(event: str) -> None:
 
 
 @pytest.mark.parametrize("credentials", ["password", "aksk"])
-def test_run_shows_the_whole_way(credentials: str) -> None:
-    """The event, the function's log lines, its reply and the service's list, all of one job."""
+def test_run_shows_event_log_reply_and_backup(credentials: str) -> None:
+    """All with the same job ID."""
     done = make("run", f"CREDENTIALS={credentials}")
     assert done.returncode == 0, done.stdout + done.stderr
     event, log, reply, listed, closing = re.split(r"\n\n(?=\S)", done.stdout.rstrip("\n"))
@@ -101,14 +101,14 @@ def after_title(section: str) -> Any:
     ids=["a field too many", "an unknown instance", "a foreign event", "nothing", "a stale backup"],
 )
 def test_run_fails_with_the_reason_in_one_line(tmp_path: Path, event: object, reason: str) -> None:
-    """A refused event ends in an exit status and one line that says why."""
+    """A rejected event ends with an exit status and one line with the reason."""
     done = make("run", f"EVENT={write_event(tmp_path, event)}")
     assert done.returncode != 0
     assert re.fullmatch(reason, done.stderr.splitlines()[0])
 
 
-def test_run_fails_where_http_says_no(tmp_path: Path) -> None:
-    """A problem document is a refusal too."""
+def test_run_fails_for_an_http_error(tmp_path: Path) -> None:
+    """A problem document is a failure too."""
     event = json.loads((ROOT / "events/http-api.json").read_bytes())
     del event["requestContext"]["authorizer"]
     done = make("run", f"EVENT={write_event(tmp_path, event)}")
@@ -118,7 +118,7 @@ def test_run_fails_where_http_says_no(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [None, "{"], ids=["missing", "broken"])
 def test_run_needs_an_event(tmp_path: Path, content: str | None) -> None:
-    """A wrong path and broken JSON are named, without a traceback."""
+    """A wrong path and broken JSON are reported without a traceback."""
     path = tmp_path / "event.json"
     if content:
         path.write_text(content)
@@ -133,8 +133,8 @@ CHECK = {"action": "check", "instance_id": INSTANCE_ID}
 @pytest.mark.parametrize(
     "event", [CHECK, sqs(CHECK), sqs(json.dumps(CHECK))], ids=["direct", "queue", "text"]
 )
-def test_run_tells_the_outcome_of_an_action_that_only_reads(tmp_path: Path, event: object) -> None:
-    """It makes no backup and succeeds all the same."""
+def test_run_shows_the_outcome_of_a_read_action(tmp_path: Path, event: object) -> None:
+    """It makes no backup and succeeds."""
     done = make("run", f"EVENT={write_event(tmp_path, event)}")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "Outcome: ready."
@@ -164,8 +164,8 @@ def test_an_event_may_be_named_without_the_variable() -> None:
     [("run", "my events/sqs.json"), ("run", "events/sqs.json", "events/sns.json"), ("a.json",)],
     ids=["a blank", "two", "no command"],
 )
-def test_what_make_cannot_tell_is_answered_with_what_to_type(goals: tuple[str, ...]) -> None:
-    """It never runs another event than the one that was meant."""
+def test_an_ambiguous_event_is_answered_with_the_right_command(goals: tuple[str, ...]) -> None:
+    """It never runs another event than the intended one."""
     done = make(*goals)
     assert done.returncode != 0
     assert "type: make run EVENT='path/to/event.json'" in done.stderr
@@ -187,10 +187,10 @@ def sandbox(tmp_path: Path) -> Iterator[tuple[list[str], Mapping[str, str]]]:
         assert process.stdout.read() == ""
 
 
-def test_the_sandbox_can_be_used_as_it_says(
+def test_the_sandbox_can_be_used_as_printed(
     sandbox: tuple[list[str], Mapping[str, str]], tmp_path: Path
 ) -> None:
-    """Five lines and two files lead the function and curl to it."""
+    """Five lines and two files connect the function and curl with it."""
     lines, environment = sandbox
     typed = [line.strip().partition("   ")[0] for line in lines[1:]]
     assert all(typed)
@@ -232,7 +232,7 @@ def test_invoke_fails_as_run_does(
 
 
 def test_a_sandbox_that_stops_leaves_nothing(tmp_path: Path) -> None:
-    """Nothing listens any more, its files are gone, and `make invoke` says what to do."""
+    """No listener and no file remains, and `make invoke` says what to do."""
     environment = {**os.environ, "SANDBOX_FOLDER": str(tmp_path)}
     command = [sys.executable, "-m", "tests.local_cloud.commands.sandbox"]
     with subprocess.Popen(
@@ -257,7 +257,7 @@ def test_a_sandbox_that_stops_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_the_drill_plays_every_incident() -> None:
-    """Eight log lines, each of another meaning, each with a section that names its error."""
+    """Eight log lines of different meanings, each with a section that names its error."""
     done = make("drill")
     assert done.returncode == 0, done.stdout + done.stderr
     incidents = re.split(r"^==> \d of 8: ", done.stdout, flags=re.MULTILINE)[1:]
@@ -276,14 +276,14 @@ def test_the_drill_plays_every_incident() -> None:
 
 
 def test_make_alone_lists_the_commands() -> None:
-    """A newcomer need not open the Makefile."""
+    """Without opening the Makefile."""
     listed = re.findall(r"^  make (\w+) +\S", make().stdout, re.MULTILINE)
     assert {"run", "test", "check", "build", "bench", "sandbox", "drill", "lock"} <= {*listed}
 
 
 @pytest.mark.parametrize("broken", ["", "check", "run", "test"])
 def test_ci_fails_if_any_command_fails(tmp_path: Path, broken: str) -> None:
-    """All of them run, the tests last, and one failure is enough."""
+    """All commands run, the tests last, and one failure is enough."""
     fake = tmp_path / "make"
     fake.write_text(f'#!/bin/sh\necho "$1" >> {tmp_path}/ran\n[ "$1" != "{broken}" ]\n')
     fake.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Timers, buses, Step Functions and direct callers: the reply itself, or an error by its name."""
+"""Schedules, event buses, Step Functions, direct calls: a reply, or an error by its class name."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ pytestmark = pytest.mark.usefixtures("backups_complete_at_once")
 
 
 def twelve(kind: str, *identity: str) -> str:
-    """The frozen form of the hex digits in a name, worked out without the function's code."""
+    """The 12 hex digits of a derived name, computed without the function's code."""
     text = "\n".join([kind, *identity, INSTANCE_ID])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def test_the_reply_is_a_plain_object(harness: Harness) -> None:
-    """What a destination or the next step gets: outcome, job and backup, and nothing else."""
+    """The reply has the outcome, the job ID and the backup, and nothing else."""
     invocation = harness.invoke(PAYLOAD, request_id="one")
     made = harness.backup()
     assert invocation.reply == {
@@ -48,7 +48,7 @@ def test_the_reply_is_a_plain_object(harness: Harness) -> None:
 
 
 def test_lambdas_own_retry_is_the_same_event(harness: Harness) -> None:
-    """The invocation's request ID stays, and so does the name; a new invocation is a new event."""
+    """A retry keeps the request ID and so the name; a new invocation is a new event."""
     first = harness.invoke(PAYLOAD, request_id="one")
     again = harness.invoke(PAYLOAD, request_id="one")
     other = harness.invoke(PAYLOAD, request_id="two")
@@ -59,7 +59,7 @@ def test_lambdas_own_retry_is_the_same_event(harness: Harness) -> None:
 
 
 def test_a_callers_key_makes_two_invocations_one_event(harness: Harness) -> None:
-    """Such as a Step Functions execution's name, whatever retries stand between."""
+    """Such as the name of a Step Functions execution."""
     payload = {**PAYLOAD, "idempotency_key": "execution-4711"}
     harness.invoke(payload)
     invocation = harness.invoke(payload)
@@ -132,10 +132,10 @@ def test_a_callers_key_makes_two_invocations_one_event(harness: Harness) -> None
         "key and time",
     ],
 )
-def test_the_name_follows_from_the_event(
+def test_the_name_is_derived_from_the_event(
     harness: Harness, event: Any, name: str, trigger: str, correlation_id: str
 ) -> None:
-    """Every delivery of one event asks for one name, whose form is frozen; the log tells whose."""
+    """Every delivery of an event asks for the same name, whose form is frozen."""
     invocation = harness.invoke(event)
     again = harness.invoke(event)
     assert invocation.reply["backup"]["name"] == again.reply["backup"]["name"] == name
@@ -145,7 +145,7 @@ def test_the_name_follows_from_the_event(
 
 
 def test_a_scheduled_event_needs_the_default_payload() -> None:
-    """Where the variable is not set, the error says so."""
+    """If the variable is not set, the error says so."""
     with Harness(DEFAULT_PAYLOAD="") as harness:
         invocation = harness.invoke(sample("scheduled-event"))
     assert invocation.error_name == "InvalidRequest"
@@ -153,7 +153,7 @@ def test_a_scheduled_event_needs_the_default_payload() -> None:
 
 
 def test_a_schedule_may_not_fix_the_name(harness: Harness) -> None:
-    """The second night would find it taken."""
+    """The second night would find the name taken."""
     event = {**PAYLOAD, "scheduled_time": "2026-11-23T21:30:00Z", "name": "nightly"}
     invocation = harness.invoke(event)
     assert invocation.error_name == "InvalidRequest"
@@ -172,10 +172,10 @@ def test_a_schedule_may_not_fix_the_name(harness: Harness) -> None:
         ({**PAYLOAD, "action": "status", "name": "unknown"}, "BackupNotFound"),
     ],
 )
-def test_a_failure_is_raised_by_its_name_in_one_line(
+def test_a_failure_is_raised_with_its_class_name_and_one_line(
     harness: Harness, event: object, error: str
 ) -> None:
-    """Step Functions matches the class name, and shows the message."""
+    """Step Functions matches the class name and shows the message."""
     invocation = harness.invoke(event)
     assert invocation.error_name == error
     assert str(invocation.error)
@@ -195,10 +195,10 @@ def test_a_failure_is_raised_by_its_name_in_one_line(
         ({"action": "verify", "max_age_hours": 24}, "verify"),
     ],
 )
-def test_a_failure_tells_what_was_asked_for(
+def test_a_failure_is_logged_with_its_action(
     harness: Harness, asked: dict[str, object], action: str
 ) -> None:
-    """The alarm for lost backups looks at this field; a look that failed is no lost backup."""
+    """The alarm for failed backups filters by this field."""
     invocation = harness.invoke({"instance_id": ELSEWHERE, **asked})
     assert invocation.record["message"] == "backup failed"
     assert invocation.record["action"] == action
@@ -206,8 +206,10 @@ def test_a_failure_tells_what_was_asked_for(
 
 @pytest.mark.parametrize("source", [dict, bus_event, http, sqs, sns])
 @pytest.mark.parametrize("action", ["create", "status", "check", "verify", "prune", "delete"])
-def test_a_refused_payload_tells_its_instance(harness: Harness, source: Any, action: str) -> None:
-    """The operator sees whose request it was, unless the instance itself breaks the rule."""
+def test_an_invalid_payload_is_logged_with_its_instance(
+    harness: Harness, source: Any, action: str
+) -> None:
+    """Unless the instance ID itself is invalid."""
     refused = {"instance_id": INSTANCE_ID, "action": action, "no_such_field": 1}
     record = harness.invoke(source(refused)).record
     assert record["error"] == "InvalidRequest"
@@ -217,8 +219,8 @@ def test_a_refused_payload_tells_its_instance(harness: Harness, source: Any, act
         assert "instance_id" not in record
 
 
-def test_every_broken_rule_is_told_at_once(harness: Harness) -> None:
-    """Whoever repairs a payload does it once."""
+def test_all_broken_rules_are_reported_together(harness: Harness) -> None:
+    """A payload can then be corrected in one step."""
     payload = {
         "instance_id": "!",
         "name": "a",
@@ -265,8 +267,10 @@ def test_every_broken_rule_is_told_at_once(harness: Harness) -> None:
     ],
     ids=lambda event: repr(event)[:60],
 )
-def test_what_no_door_knows_is_told_what_they_know(harness: Harness, event: object) -> None:
-    """The error lists what would have been understood, and nothing reaches the cloud."""
+def test_the_error_for_an_unsupported_event_lists_the_supported_ones(
+    harness: Harness, event: object
+) -> None:
+    """No request reaches the cloud."""
     invocation = harness.invoke(event)
     assert invocation.error_name == "InvalidRequest"
     for understood in ("instance_id", "Scheduled Event", "EventBridge", "httpMethod", "SQS", "SNS"):
@@ -284,8 +288,10 @@ def test_what_no_door_knows_is_told_what_they_know(harness: Harness, event: obje
         {"action": "verify", "max_age_hours": 1},
     ],
 )
-def test_an_instance_that_is_not_allowed_is_out_of_reach(payload: dict[str, object]) -> None:
-    """Whatever the action, and before any call."""
+def test_an_instance_that_is_not_allowed_is_denied_before_any_call(
+    payload: dict[str, object],
+) -> None:
+    """For every action."""
     with Harness(ALLOWED_INSTANCES=f" {INSTANCE_ID} , another1in14") as harness:
         invocation = harness.invoke({**payload, "instance_id": ELSEWHERE})
         assert invocation.error_name == "PermissionDenied"
@@ -305,8 +311,8 @@ def test_an_instance_that_is_not_allowed_is_out_of_reach(payload: dict[str, obje
     ],
     ids=["EventBridge", "HTTP", "SQS", "SNS", "Scheduler"],
 )
-def test_it_is_out_of_reach_at_every_door(event: object) -> None:
-    """The list of allowed instances bounds them all."""
+def test_an_instance_that_is_not_allowed_is_denied_for_every_source(event: object) -> None:
+    """`ALLOWED_INSTANCES` applies to all event sources."""
     with Harness(ALLOWED_INSTANCES=INSTANCE_ID) as harness:
         invocation = harness.invoke(event)
         assert invocation.record["error"] == "PermissionDenied"

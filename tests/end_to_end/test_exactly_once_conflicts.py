@@ -1,4 +1,4 @@
-"""When the service says duplicate, busy or not ready, the list says whose backup it was."""
+"""After "duplicate", "busy" or "not ready", the list shows whether this event's backup exists."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ REFUSED: Final = {
 UNKNOWN_CONFLICT: Final = "DBS.999999"
 
 
-def answer_create(
+def reject_create(
     harness: Harness, code: str, *, times: int = 1, status: int | None = None
 ) -> None:
-    """Lets the next create requests be refused, whatever the state of things."""
+    """Rejects the next create requests with a code, whatever the state of the instance."""
     fault = Fault(operation=CREATE, error_code=code, status=status, times=times)
     harness.emulator.faults.script([fault])
 
 
 @pytest.mark.parametrize("status", ["BUILDING", "COMPLETED"])
 @pytest.mark.parametrize("code", [DUPLICATE, *REFUSED])
-def test_a_refusal_over_this_events_own_backup_is_success(
+def test_a_rejection_because_of_the_own_backup_is_success(
     harness: Harness, code: str, status: str
 ) -> None:
-    """Whatever reason the service gives, the list shows that it is there; its job is found."""
+    """The list shows this event's backup, whatever the code of the rejection; its job is found."""
     harness.emulator.backup_seconds = 60 if status == "BUILDING" else 0
     harness.invoke(EVENT)
-    answer_create(harness, code)
+    reject_create(harness, code)
     invocation = harness.invoke(EVENT)
     made = harness.backup()
     assert made.status == status
@@ -70,10 +70,12 @@ def test_a_refusal_over_this_events_own_backup_is_success(
 
 
 @pytest.mark.parametrize("code", REFUSED)
-def test_a_refusal_over_somebody_elses_work_is_what_it_says(harness: Harness, code: str) -> None:
-    """The list shows other backups alone: to be tried again, with the service's own code."""
+def test_a_rejection_because_of_another_operation_keeps_its_meaning(
+    harness: Harness, code: str
+) -> None:
+    """The list shows only other backups: retryable, with the service's own code."""
     harness.emulator.add_backup("of-somebody-else", instance_id=INSTANCE_ID)
-    answer_create(harness, code)
+    reject_create(harness, code)
     invocation = harness.invoke(EVENT)
     assert invocation.operations == ["create", "list"]
     assert invocation.error_name == REFUSED[code]
@@ -84,22 +86,20 @@ def test_a_refusal_over_somebody_elses_work_is_what_it_says(harness: Harness, co
 
 @pytest.mark.parametrize("code", [UNKNOWN_CONFLICT, "DBS.05000084"])
 def test_an_unknown_conflict_counts_as_a_busy_instance(harness: Harness, code: str) -> None:
-    """Codes are added over time; a 409 keeps its meaning, and the list decides here too."""
-    answer_create(harness, code, status=409)
+    """A 409 with an unknown code keeps its meaning, and the list decides here too."""
+    reject_create(harness, code, status=409)
     invocation = harness.invoke(EVENT)
     assert invocation.operations == ["create", "list"]
     assert invocation.error_name == "InstanceBusy"
     assert invocation.record["error_code"] == code
     harness.invoke(EVENT)
-    answer_create(harness, code, status=409)
+    reject_create(harness, code, status=409)
     assert harness.invoke(EVENT).reply["outcome"] == "existing"
 
 
 @pytest.mark.parametrize("code", REFUSED)
-def test_a_list_that_cannot_be_read_leaves_the_refusal_as_it_was(
-    harness: Harness, code: str
-) -> None:
-    """A look-up that fails never replaces what the create request said."""
+def test_a_failed_lookup_does_not_replace_the_rejection(harness: Harness, code: str) -> None:
+    """The error is that of the create request."""
     harness.emulator.faults.script(
         [
             Fault(operation=CREATE, error_code=code),
@@ -112,12 +112,12 @@ def test_a_list_that_cannot_be_read_leaves_the_refusal_as_it_was(
 
 
 @pytest.mark.parametrize("code", [DUPLICATE, *REFUSED])
-def test_this_events_backup_that_failed_is_spent(harness: Harness, code: str) -> None:
-    """Its name cannot be used again: a person has to look, and a new event makes a new one."""
+def test_an_own_backup_that_failed_is_not_retryable(harness: Harness, code: str) -> None:
+    """The name cannot be used again; a new event makes a new backup."""
     harness.emulator.backup_seconds = 0
     harness.emulator.fail_backup()
     assert harness.invoke(EVENT).reply["outcome"] == "created"
-    answer_create(harness, code)
+    reject_create(harness, code)
     invocation = harness.invoke(EVENT)
     assert invocation.error_name == "BackupFailed"
     assert invocation.record["retryable"] is False
@@ -125,16 +125,14 @@ def test_this_events_backup_that_failed_is_spent(harness: Harness, code: str) ->
 
 
 @pytest.mark.parametrize("code", [DUPLICATE, *REFUSED])
-def test_this_events_backup_that_is_being_deleted_makes_the_instance_busy(
-    harness: Harness, code: str
-) -> None:
-    """Once it is gone, a redelivery makes it anew."""
+def test_an_own_backup_that_is_deleting_is_a_busy_instance(harness: Harness, code: str) -> None:
+    """After the deletion, a redelivery makes the backup again."""
     harness.emulator.backup_seconds = 0
     harness.emulator.deleting_seconds = 30
     harness.invoke(EVENT)
     first = harness.backup()
     harness.delete(first)
-    answer_create(harness, code)
+    reject_create(harness, code)
     invocation = harness.invoke(EVENT)
     assert invocation.error_name == "InstanceBusy"
     assert invocation.record["retryable"] is True
@@ -145,8 +143,8 @@ def test_this_events_backup_that_is_being_deleted_makes_the_instance_busy(
     assert harness.backup().id != first.id
 
 
-def test_a_backup_that_failed_is_told_with_its_ids_and_the_reason(harness: Harness) -> None:
-    """The operator has to look at it: its name is spent, and nobody repeats the event."""
+def test_a_failed_backup_is_logged_with_its_ids_and_reason(harness: Harness) -> None:
+    """An operator needs them, because no redelivery makes another backup."""
     harness.emulator.backup_seconds = 0
     harness.emulator.fail_backup()
     made = harness.invoke(EVENT).reply
@@ -162,8 +160,8 @@ def test_a_backup_that_failed_is_told_with_its_ids_and_the_reason(harness: Harne
         assert part in record["detail"]
 
 
-def test_a_fail_reason_shows_no_secret(harness: Harness) -> None:
-    """It is the service's own text, which may quote what a request carried."""
+def test_a_fail_reason_is_redacted(harness: Harness) -> None:
+    """The text comes from the service and may quote a request."""
     harness.emulator.backup_seconds = 0
     harness.emulator.fail_backup()
     tokens: list[str] = []
@@ -196,7 +194,7 @@ def test_a_fail_reason_shows_no_secret(harness: Harness) -> None:
     assert str(invocation.error).isprintable()
 
 
-def test_a_failed_backup_without_a_job_is_told_without_it(harness: Harness) -> None:
+def test_a_failed_backup_without_a_job_is_logged_without_it(harness: Harness) -> None:
     """Some clouds do not show the jobs of backups."""
     harness.emulator.backup_seconds = 0
     harness.emulator.jobs_show_backups = False
@@ -209,8 +207,8 @@ def test_a_failed_backup_without_a_job_is_told_without_it(harness: Harness) -> N
     assert "job_id" not in invocation.record
 
 
-def test_a_backup_that_was_deleted_is_made_anew(harness: Harness) -> None:
-    """The service has no memory of it, nor has the function: one backup, of the same name."""
+def test_a_deleted_backup_is_made_again(harness: Harness) -> None:
+    """The deletion frees the name: one backup, with the same name."""
     harness.emulator.backup_seconds = 0
     first = harness.invoke(EVENT).reply["backup"]
     harness.delete(harness.backup())
@@ -220,8 +218,8 @@ def test_a_backup_that_was_deleted_is_made_anew(harness: Harness) -> None:
     assert invocation.reply["job_id"] == harness.backup(first["name"]).job_id
 
 
-def test_a_duplicate_that_the_list_does_not_show_is_looked_for_again(harness: Harness) -> None:
-    """The list lags: it is read on, with growing pauses, and nothing is sent again."""
+def test_a_duplicate_that_the_list_does_not_show_is_looked_up_again(harness: Harness) -> None:
+    """The list lags: it is read again, with growing pauses, and no create request is sent."""
     harness.emulator.list_lag = 5
     harness.invoke(EVENT)
     invocation = harness.invoke(EVENT)
@@ -235,7 +233,7 @@ def test_a_duplicate_that_the_list_does_not_show_is_looked_for_again(harness: Ha
 
 def test_a_duplicate_that_the_list_never_shows_is_unknown(harness: Harness) -> None:
     """The name may be taken by this event or another: retryable, with the service's code."""
-    answer_create(harness, DUPLICATE)
+    reject_create(harness, DUPLICATE)
     invocation = harness.invoke(EVENT)
     assert invocation.error_name == "OutcomeUnknown"
     assert invocation.operations.count("create") == 1
@@ -244,7 +242,7 @@ def test_a_duplicate_that_the_list_never_shows_is_unknown(harness: Harness) -> N
 
 
 def test_a_duplicate_whose_list_cannot_be_read_is_unknown(harness: Harness) -> None:
-    """A derived name is this event's own, and a failed look-up is no reason to deny it."""
+    """The name may be taken by this event's own backup."""
     harness.invoke(EVENT)
     unreadable = Fault(operation=LIST, kind="cut", times=FOR_EVER)
     harness.emulator.faults.script([unreadable])
@@ -253,8 +251,8 @@ def test_a_duplicate_whose_list_cannot_be_read_is_unknown(harness: Harness) -> N
     assert invocation.record["error_code"] == "DBS.201201"
 
 
-def test_a_state_that_nobody_documents_is_not_called_success_or_failure(harness: Harness) -> None:
-    """A backup in an unknown state is waited for, and left open where that does not help."""
+def test_an_undocumented_status_is_neither_success_nor_failure(harness: Harness) -> None:
+    """The function waits for another status and ends as unknown if there is none."""
     harness.invoke(EVENT)
     made = harness.backup()
     odd = {
@@ -280,7 +278,7 @@ def test_a_state_that_nobody_documents_is_not_called_success_or_failure(harness:
 
 
 def test_the_job_is_the_nearest_one_of_this_instance(harness: Harness) -> None:
-    """Nearer jobs of another instance, and nearer jobs of another kind, are not its own."""
+    """Jobs of other instances or of other types do not count, even if they are nearer."""
     cloud = harness.emulator
     cloud.add_instance(OTHER)
     cloud.task_lag = 20
@@ -297,8 +295,8 @@ def test_the_job_is_the_nearest_one_of_this_instance(harness: Harness) -> None:
     assert invocation.reply["job_id"] == harness.backup().job_id
 
 
-def test_the_job_is_found_among_hundreds(harness: Harness) -> None:
-    """The task list is read to its end, too."""
+def test_the_job_is_found_on_the_last_page(harness: Harness) -> None:
+    """The task list is read to its end."""
     cloud = harness.emulator
     cloud.add_instance(OTHER)
     cloud.backup_seconds = 0
@@ -323,7 +321,7 @@ def assert_success_without_a_job(harness: Harness, why: str) -> None:
     assert "job_id" not in invocation.record
 
 
-def test_no_job_is_no_failure(harness: Harness) -> None:
+def test_a_missing_job_is_no_failure(harness: Harness) -> None:
     """Some clouds do not show the jobs of backups."""
     harness.invoke(EVENT)
     harness.emulator.jobs_show_backups = False
@@ -332,7 +330,7 @@ def test_no_job_is_no_failure(harness: Harness) -> None:
 
 @pytest.mark.parametrize(("lag", "near"), [(298, True), (302, False)])
 def test_a_job_counts_within_five_minutes(harness: Harness, lag: float, near: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    """What was created further from the backup's beginning is another job."""
+    """A job that was created further from the backup's begin time is another one."""
     harness.emulator.task_lag = lag
     harness.invoke(EVENT)
     harness.time.advance(400)
@@ -343,7 +341,7 @@ def test_a_job_counts_within_five_minutes(harness: Harness, lag: float, near: bo
 
 
 def test_two_jobs_equally_near_are_ambiguous(harness: Harness) -> None:
-    """A guess is worse than none."""
+    """Then there is no job ID."""
     harness.emulator.task_lag = 60
     harness.invoke(EVENT)
     before = harness.backup().begin_time - timedelta(seconds=60)
@@ -367,14 +365,14 @@ def test_two_jobs_equally_near_are_ambiguous(harness: Harness) -> None:
     ids=lambda fault: f"{fault.kind} {fault.status or fault.error_code}",
 )
 def test_a_task_list_that_cannot_be_read_is_no_failure(harness: Harness, fault: Fault) -> None:
-    """A success is never lost for want of a job ID."""
+    """The result is a success without a job ID."""
     harness.invoke(EVENT)
     harness.emulator.faults.script([replace(fault, operation=TASKS, times=FOR_EVER)])
     assert_success_without_a_job(harness, "failed")
 
 
 def test_no_time_for_the_job_is_no_failure(harness: Harness) -> None:
-    """The task list hangs to the end of the invocation: the backup is told all the same."""
+    """The task list hangs to the end: the result is a success without a job ID."""
     harness.invoke(EVENT)
     harness.emulator.faults.script([Fault(operation=TASKS, kind="hang", seconds=9, times=9)])
     invocation = harness.invoke(EVENT, seconds=1.5)

@@ -1,4 +1,4 @@
-"""Whatever hangs, the function ends by itself, with its outcome in the log."""
+"""Whatever hangs, the function ends before Lambda's time limit, with its result in the log."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FOR_EVER: Final = 1_000_000
 LAMBDA_SECONDS: Final = 2.0
 
 
-def trouble(harness: Harness, operation: str, kind: Kind, *, done: bool = False) -> None:
-    """Lets a call take a minute from now on, its work being done or not."""
+def delay(harness: Harness, operation: str, kind: Kind, *, done: bool = False) -> None:
+    """Delays every call of an operation by a minute, with or without executing it."""
     fault = Fault(
         operation=operation,
         kind=kind,
@@ -33,7 +33,7 @@ def trouble(harness: Harness, operation: str, kind: Kind, *, done: bool = False)
 
 
 def invoke_in_time(harness: Harness, event: object = EVENT) -> Invocation:
-    """An ending that came before Lambda's limit, with a line in the log."""
+    """The invocation, which must end before Lambda's time limit, with a log line."""
     invocation = harness.invoke(event, seconds=LAMBDA_SECONDS)
     assert invocation.seconds < LAMBDA_SECONDS
     assert invocation.records
@@ -42,18 +42,18 @@ def invoke_in_time(harness: Harness, event: object = EVENT) -> Invocation:
 
 @pytest.mark.parametrize("kind", ["hang", "drip"])
 @pytest.mark.parametrize("operation", ["CreateToken", "*"])
-def test_nothing_was_asked_where_the_log_in_hangs(
+def test_a_log_in_that_hangs_is_service_unavailable(
     harness: Harness, operation: str, kind: Kind
 ) -> None:
-    """Nothing can have been accepted: `ServiceUnavailable`."""
-    trouble(harness, operation, kind)
+    """No create request was sent."""
+    delay(harness, operation, kind)
     invocation = invoke_in_time(harness)
     assert invocation.error_name == "ServiceUnavailable"
     assert invocation.record["attempts"] == 0
 
 
-def test_nothing_was_asked_where_the_secret_store_hangs(harness: Harness) -> None:
-    """Nothing can have been accepted: `SecretUnavailable`."""
+def test_a_secrets_extension_that_hangs_is_secret_unavailable(harness: Harness) -> None:
+    """No create request was sent."""
     harness.cloud.secrets.hang(60, times=100)
     invocation = invoke_in_time(harness)
     assert invocation.error_name == "SecretUnavailable"
@@ -61,18 +61,18 @@ def test_nothing_was_asked_where_the_secret_store_hangs(harness: Harness) -> Non
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip"])
-def test_a_create_request_that_hangs_leaves_time_for_a_look(harness: Harness, kind: Kind) -> None:
-    """The backup was made, and is found within the same invocation."""
-    trouble(harness, "CreateManualBackup", kind, done=True)
+def test_a_create_request_that_hangs_leaves_time_for_a_lookup(harness: Harness, kind: Kind) -> None:
+    """The backup was made, and the same invocation finds it."""
+    delay(harness, "CreateManualBackup", kind, done=True)
     invocation = invoke_in_time(harness)
     assert invocation.operations == ["create", "list", "tasks"]
     assert invocation.reply["job_id"] == harness.backup().job_id
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip"])
-def test_a_create_request_that_hangs_for_ever_stays_open(harness: Harness, kind: Kind) -> None:
-    """The list does not show it in the time that is left: `OutcomeUnknown`."""
-    trouble(harness, "CreateManualBackup", kind)
+def test_a_create_request_that_always_hangs_is_unknown(harness: Harness, kind: Kind) -> None:
+    """The list does not show the backup in the remaining time."""
+    delay(harness, "CreateManualBackup", kind)
     invocation = invoke_in_time(harness)
     assert "list" in invocation.operations
     assert invocation.error_name == "OutcomeUnknown"
@@ -80,28 +80,28 @@ def test_a_create_request_that_hangs_for_ever_stays_open(harness: Harness, kind:
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip"])
-def test_a_list_that_hangs_leaves_the_outcome_open(harness: Harness, kind: Kind) -> None:
-    """And the next delivery finds the backup."""
+def test_a_list_that_hangs_leaves_the_outcome_unknown(harness: Harness, kind: Kind) -> None:
+    """The next delivery finds the backup."""
     harness.emulator.faults.add(Fault(operation="CreateManualBackup", status=503, when="after"))
-    trouble(harness, "ListBackups", kind)
+    delay(harness, "ListBackups", kind)
     assert invoke_in_time(harness).error_name == "OutcomeUnknown"
     harness.emulator.faults.clear()
     assert harness.invoke(EVENT).reply["job_id"] == harness.backup().job_id
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip"])
-def test_a_task_list_that_hangs_costs_the_job_id_alone(harness: Harness, kind: Kind) -> None:
-    """The backup was found: a success."""
+def test_a_task_list_that_hangs_costs_only_the_job_id(harness: Harness, kind: Kind) -> None:
+    """The backup was found, so the result is a success."""
     harness.invoke(EVENT)
-    trouble(harness, "ListTasks", kind)
+    delay(harness, "ListTasks", kind)
     invocation = invoke_in_time(harness)
     assert invocation.reply["outcome"] == "existing"
     assert invocation.record["job_lookup"] == "failed"
 
 
-def test_a_batch_ends_as_one(harness: Harness) -> None:
-    """Ten messages that hang share the time: all are told, all are delivered again."""
-    trouble(harness, "CreateManualBackup", "hang")
+def test_a_batch_that_hangs_ends_in_time(harness: Harness) -> None:
+    """All ten messages are logged and reported for redelivery."""
+    delay(harness, "CreateManualBackup", "hang")
     invocation = invoke_in_time(harness, sqs(*[PAYLOAD] * 10))
     assert len(invocation.records) == 10
     assert {record["error"] for record in invocation.records} == {"OutcomeUnknown"}
@@ -109,17 +109,17 @@ def test_a_batch_ends_as_one(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.001, 0.1, 0.4, 0.7])
-def test_an_invocation_with_hardly_any_time_says_so(harness: Harness, seconds: float) -> None:
-    """It ends as something to be tried again, and never as a bug."""
-    trouble(harness, "*", "hang")
+def test_an_invocation_with_hardly_any_time_is_retryable(harness: Harness, seconds: float) -> None:
+    """It never ends as an internal error."""
+    delay(harness, "*", "hang")
     invocation = harness.invoke(EVENT, seconds=seconds)
     assert invocation.error_name in {"ServiceUnavailable", "OutcomeUnknown", "SecretUnavailable"}
     assert invocation.record["retryable"] is True
 
 
 @pytest.mark.parametrize("seconds", [5, 30, 300, 900])
-def test_the_time_is_used_but_for_a_reserve(harness: Harness, seconds: float) -> None:
-    """A service in trouble is given the time that Lambda gives, less a second for the log."""
+def test_the_time_is_used_up_to_a_reserve(harness: Harness, seconds: float) -> None:
+    """Retries continue until one second before Lambda's limit, which the log needs."""
     harness.emulator.faults.script(
         Fault(operation=operation, status=503, times=FOR_EVER)
         for operation in ("CreateManualBackup", "ListBackups")
@@ -130,8 +130,8 @@ def test_the_time_is_used_but_for_a_reserve(harness: Harness, seconds: float) ->
 
 
 @pytest.mark.parametrize(("asked", "pauses"), [(28, [28]), (29, [])])
-def test_the_reserve_is_not_slept_away(harness: Harness, asked: int, pauses: list[float]) -> None:
-    """Of thirty seconds, one is for the outcome, and half of one for the next request."""
+def test_no_pause_uses_the_reserve(harness: Harness, asked: int, pauses: list[float]) -> None:
+    """Of 30 seconds, one is for the result and half of one for the next request."""
     throttled = Fault(operation="CreateManualBackup", status=429, retry_after=asked)
     harness.emulator.faults.script([throttled])
     invocation = harness.invoke(EVENT, seconds=30)
@@ -140,7 +140,7 @@ def test_the_reserve_is_not_slept_away(harness: Harness, asked: int, pauses: lis
 
 
 def test_http_has_twenty_seconds(harness: Harness) -> None:
-    """The gateway gives up on a caller before Lambda does, whatever Lambda leaves."""
+    """An HTTP API gives up after 30 seconds, so the function replies after 20 at most."""
     harness.emulator.faults.script(
         [Fault(operation="CreateManualBackup", status=503, times=FOR_EVER)]
     )
@@ -149,8 +149,8 @@ def test_http_has_twenty_seconds(harness: Harness) -> None:
     assert 12 < invocation.seconds < 20.5
 
 
-def test_http_ends_earlier_where_lambda_does(harness: Harness) -> None:
-    """The shorter of the two counts."""
+def test_http_ends_earlier_if_lambda_does(harness: Harness) -> None:
+    """The shorter limit counts."""
     harness.emulator.faults.script(
         [Fault(operation="CreateManualBackup", status=503, times=FOR_EVER)]
     )
@@ -159,8 +159,8 @@ def test_http_ends_earlier_where_lambda_does(harness: Harness) -> None:
     assert invocation.seconds < 6
 
 
-def test_a_service_that_takes_its_time_is_waited_for(harness: Harness) -> None:
-    """Eight seconds for each answer are slow, and no reason to give up."""
+def test_a_slow_service_is_waited_for(harness: Harness) -> None:
+    """Eight seconds per response are no reason to give up."""
 
     def dawdle() -> None:
         harness.time.advance(8)
@@ -171,7 +171,7 @@ def test_a_service_that_takes_its_time_is_waited_for(harness: Harness) -> None:
     assert harness.invoke(EVENT).reply["outcome"] == "created"
 
 
-def test_lambda_never_has_to_kill_it() -> None:
+def test_lambda_never_kills_the_function() -> None:
     """In Lambda's own runtime: the error is the function's, not the runtime's time-out."""
     with LocalCloud() as cloud:
         cloud.emulator.faults.script(

@@ -1,6 +1,6 @@
-"""The list of backups is read to its end, in whatever order, and again where it changed meanwhile.
+"""The list of backups is read to its end, in any order, and again if it changes meanwhile.
 
-One request for a create, three for a redelivery, one more for each further hundred backups.
+A create costs one request, a redelivery three, and one more for each further hundred backups.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("backups_complete_at_once")
 
 
 def fill(harness: Harness, *, older: int = 0, newer: int = 0) -> None:
-    """Manual backups that began more than an hour ago, or just now."""
+    """Adds manual backups that began more than an hour ago, or just now."""
     for number in range(older):
         harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=1 + number))
     for number in range(newer):
@@ -42,42 +42,42 @@ def fill(harness: Harness, *, older: int = 0, newer: int = 0) -> None:
 
 
 def grow(harness: Harness) -> None:
-    """One more backup, old enough to be listed at once."""
+    """Adds one backup, old enough to be listed at once."""
     harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(seconds=1))
 
 
 def invoke_and_wait(harness: Harness) -> Invocation:
-    """Makes the event's backup, and lets a minute pass."""
+    """Makes the event's backup and lets a minute pass."""
     invocation = harness.invoke(EVENT)
     harness.time.advance(60)
     return invocation
 
 
 def offsets(invocation: Invocation) -> list[int]:
-    """Where each look at the list began."""
+    """The offsets of the requests for the list."""
     return [int(call.query["offset"]) for call in invocation.calls if call.operation == LIST]
 
 
 def own_id(harness: Harness, invocation: Invocation) -> str:
-    """The ID of the event's backup, whose name the log tells."""
+    """The ID of the event's backup, by the name in the log."""
     return harness.backup(invocation.record["backup_name"]).id
 
 
 def during_page(harness: Harness, page: int, change: Callable[[], None], times: int = 1) -> None:
-    """Lets something happen before a page of the list is shown, counted from 0."""
+    """Runs a callback before a page of the list is sent; pages count from 0."""
     fault = Fault(operation=LIST, kind="pass", skip=page, action=change, times=times)
     harness.emulator.faults.script([fault])
 
 
 def test_a_create_costs_one_request(harness: Harness) -> None:
-    """However many backups there are: nothing is looked up before it is needed."""
+    """However many backups exist, a new event needs no lookup."""
     fill(harness, older=150)
     assert harness.invoke(EVENT).operations == ["create"]
     assert harness.invoke({**EVENT, "idempotency_key": "two"}).operations == ["create"]
 
 
 @pytest.mark.parametrize("credentials", ["password", "aksk"])
-def test_a_cold_start_adds_nothing_but_the_log_in(
+def test_a_cold_start_adds_only_the_log_in(
     credentials: Literal["password", "aksk"],
 ) -> None:
     """A password costs one request to IAM, an access key none."""
@@ -96,7 +96,7 @@ def test_a_cold_start_adds_nothing_but_the_log_in(
 def test_a_redelivery_costs_three_requests_and_one_per_further_hundred(
     harness: Harness, order: Order, listed: int, requests: int
 ) -> None:
-    """The refusal, the list, the tasks; automated backups and other instances' do not count."""
+    """Create, list, tasks; automated backups and those of other instances do not count."""
     other = harness.emulator.add_instance().id
     harness.emulator.list_order = order
     made = harness.invoke(EVENT)
@@ -112,10 +112,10 @@ def test_a_redelivery_costs_three_requests_and_one_per_further_hundred(
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(("older", "newer"), [(250, 0), (0, 250), (125, 125), (100, 100)])
-def test_the_own_backup_is_found_on_whatever_page_it_is(
+def test_the_own_backup_is_found_on_every_page(
     harness: Harness, order: Order, older: int, newer: int
 ) -> None:
-    """No order of the list is relied on."""
+    """In every order of the list."""
     harness.emulator.list_order = order
     made = invoke_and_wait(harness)
     fill(harness, older=older, newer=newer)
@@ -125,8 +125,8 @@ def test_the_own_backup_is_found_on_whatever_page_it_is(
     assert invocation.reply["backup"]["id"] == made.reply["backup"]["id"]
 
 
-def test_a_lost_answer_is_found_on_the_last_page(harness: Harness) -> None:
-    """Absence on the first page is no absence."""
+def test_a_backup_with_a_lost_response_is_found_on_the_last_page(harness: Harness) -> None:
+    """A missing name on the first page is no absence."""
     harness.emulator.list_order = "oldest"
     fill(harness, older=230)
     harness.emulator.faults.script([Fault(operation=CREATE, kind="reset", when="after")])
@@ -138,7 +138,7 @@ def test_a_lost_answer_is_found_on_the_last_page(harness: Harness) -> None:
 
 @pytest.mark.parametrize("page", [1, 2])
 def test_a_list_that_grows_meanwhile_shows_the_own_backup(harness: Harness, page: int) -> None:
-    """What is on a page is there, though the pages do not agree on how many there are."""
+    """A name on any page is proof, although the pages do not agree on the total."""
     harness.emulator.list_order = "newest"
     made = invoke_and_wait(harness)
     fill(harness, older=120, newer=120)
@@ -150,7 +150,7 @@ def test_a_list_that_grows_meanwhile_shows_the_own_backup(harness: Harness, page
 
 @pytest.mark.parametrize("page", [1, 2])
 def test_a_list_that_grows_meanwhile_shows_no_absence(harness: Harness, page: int) -> None:
-    """It is read from its start again before the same name is asked for again."""
+    """It is read again from the start before the same name is requested again."""
     harness.emulator.list_order = "newest"
     fill(harness, older=240)
     harness.emulator.faults.script(
@@ -166,7 +166,7 @@ def test_a_list_that_grows_meanwhile_shows_no_absence(harness: Harness, page: in
 
 
 def test_a_list_that_shrinks_meanwhile_is_read_from_the_start(harness: Harness) -> None:
-    """The event's own backup slips from the second page to the first, which was read before."""
+    """The own backup moves from the second page to the first, which was read before."""
     harness.emulator.list_order = "oldest"
     fill(harness, older=100)
     made = invoke_and_wait(harness)
@@ -179,8 +179,8 @@ def test_a_list_that_shrinks_meanwhile_is_read_from_the_start(harness: Harness) 
     assert invocation.reply["backup"]["id"] == made.reply["backup"]["id"]
 
 
-def test_a_list_that_is_empty_all_of_a_sudden_is_read_again(harness: Harness) -> None:
-    """A page with nothing on it, of a list that counts some, shows no absence."""
+def test_an_empty_page_of_a_list_with_entries_is_read_again(harness: Harness) -> None:
+    """It does not prove absence."""
     made = harness.invoke(EVENT)
     nothing = {"backups": [], "total_count": 1}
     harness.emulator.faults.script([Fault(operation=LIST, status=200, body=nothing)])
@@ -190,7 +190,7 @@ def test_a_list_that_is_empty_all_of_a_sudden_is_read_again(harness: Harness) ->
 
 
 def test_a_list_that_changes_all_the_time_is_no_proof_of_absence(harness: Harness) -> None:
-    """It can never be read whole: the outcome stays open, and nothing is asked for again."""
+    """The outcome stays unknown, and no create request is repeated."""
     fill(harness, older=120)
     harness.emulator.faults.script(
         [
@@ -210,7 +210,7 @@ def test_a_list_that_changes_all_the_time_is_no_proof_of_absence(harness: Harnes
 def test_the_own_backup_is_found_whatever_the_total_says(
     harness: Harness, order: Order, total: object
 ) -> None:
-    """Services have counted more than the filter shows, or the page: one reading is enough."""
+    """A wrong `total_count` does not hide a backup, and one reading is enough."""
     harness.emulator.list_order = order
     fill(harness, older=120)
     made = invoke_and_wait(harness)
@@ -244,8 +244,8 @@ ODD_ENTRIES: Final[tuple[Any, ...]] = (
 
 
 @pytest.mark.parametrize("odd", ODD_ENTRIES, ids=repr)
-def test_an_entry_that_cannot_be_read_hides_no_other(harness: Harness, odd: object) -> None:
-    """It is skipped, and counted in the log."""
+def test_an_unreadable_entry_does_not_hide_others(harness: Harness, odd: object) -> None:
+    """It is skipped and counted in the log."""
     made = harness.invoke(EVENT)
     harness.emulator.odd_entries = (odd, odd)
     invocation = harness.invoke(EVENT)
@@ -254,8 +254,8 @@ def test_an_entry_that_cannot_be_read_hides_no_other(harness: Harness, odd: obje
     assert invocation.record["unreadable_entries"] == 2
 
 
-def test_an_entry_that_cannot_be_read_is_no_absence_and_no_presence(harness: Harness) -> None:
-    """A lost request is asked for again as if the entry were not there."""
+def test_an_unreadable_entry_is_treated_as_missing(harness: Harness) -> None:
+    """A lost create request is sent again."""
     harness.emulator.odd_entries = ODD_ENTRIES
     harness.emulator.faults.script([Fault(operation=CREATE, kind="reset")])
     invocation = harness.invoke(EVENT)
@@ -265,10 +265,10 @@ def test_an_entry_that_cannot_be_read_is_no_absence_and_no_presence(harness: Har
 
 @pytest.mark.parametrize("field", ["id", "description", "begin_time", "type", "size", "end_time"])
 @pytest.mark.parametrize("value", [None, [], {"a": 1}, "missing"])
-def test_a_field_that_cannot_be_read_does_not_hide_its_backup(
+def test_an_unreadable_field_does_not_hide_its_backup(
     harness: Harness, field: str, value: object
 ) -> None:
-    """Name, instance and status are enough to know this event's own."""
+    """Name, instance and status are enough to recognise the own backup."""
     made = harness.invoke(EVENT)
 
     def alter(entry: dict[str, object]) -> object:
@@ -310,8 +310,8 @@ def test_a_page_that_fails_is_no_end_of_the_list(harness: Harness, fault: Fault)
     assert invocation.reply["backup"]["id"] == own_id(harness, invocation)
 
 
-def test_entries_of_the_same_name_elsewhere_are_not_its_own(harness: Harness) -> None:
-    """A cloud that ignores the filter by instance leads to no wrong answer."""
+def test_backups_of_other_instances_with_the_same_name_do_not_match(harness: Harness) -> None:
+    """The function does not rely on the service's filter by instance."""
     first = harness.invoke(EVENT)
     own = harness.backup()
     entry = {**first.reply["backup"], "status": "COMPLETED"}

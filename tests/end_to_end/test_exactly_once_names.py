@@ -1,4 +1,4 @@
-"""A name of the caller's own choice may be anybody's: only what fits this event is its own."""
+"""Whose backup is it? The name alone decides for derived names, but not for explicit ones."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ HAPPENED: Final = datetime(2026, 11, 23, 10, 15, 4, tzinfo=UTC)
 
 @pytest.fixture
 def harness() -> Iterator[Harness]:
-    """The function beside a cloud of its own, the day after the event, whatever day it is here."""
+    """The function with its own local cloud, a day after the event."""
     with Harness() as harness:
         harness.time.set(HAPPENED + timedelta(days=1))
         yield harness
 
 
 def named_event(**fields: Any) -> dict[str, Any]:
-    """An event of the bus, which has a time that stays, for a name of the caller's choice."""
+    """An event of the bus with an explicit name; its time is the same on every delivery."""
     return bus_event({**NAMED, **fields}, time=f"{HAPPENED:%Y-%m-%dT%H:%M:%SZ}")
 
 
 def put(harness: Harness, began: datetime, **differing: Any) -> Backup:
-    """A backup of that name that is there already."""
+    """Adds a backup with that name."""
     fields = {"instance_id": INSTANCE_ID, "description": NAMED["description"], **differing}
     return harness.emulator.add_backup("release-42", begin_time=began, **fields)
 
 
-def answer_create(harness: Harness, code: str) -> None:
-    """Lets the next create request be refused, whatever the state of things."""
+def reject_create(harness: Harness, code: str) -> None:
+    """Rejects the next create request with a code, whatever the state of the instance."""
     harness.emulator.faults.script([Fault(operation=CREATE, error_code=code)])
 
 
-def test_an_explicit_name_is_made_once(harness: Harness) -> None:
-    """Name and description match: it is this event's own."""
+def test_an_explicit_name_makes_one_backup(harness: Harness) -> None:
+    """Name and description match, so the backup is this event's own."""
     assert harness.invoke(named_event()).reply["outcome"] == "created"
     invocation = harness.invoke(named_event())
     assert invocation.reply["outcome"] == "existing"
@@ -65,7 +65,7 @@ def test_an_explicit_name_counts_from_five_minutes_before_the_event(
     minutes: float,
     own: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    """Clocks may differ by so much; what began earlier is another event's."""
+    """Clocks may differ by that much; an earlier backup belongs to another event."""
     found = put(harness, HAPPENED + timedelta(minutes=minutes))
     invocation = harness.invoke(named_event())
     if own:
@@ -96,28 +96,28 @@ def test_an_explicit_name_without_an_event_time_counts_for_fifteen_minutes(
 def test_an_explicit_name_with_another_description_is_taken(
     harness: Harness, description: str | None
 ) -> None:
-    """Two callers chose one name."""
+    """Two callers chose the same name."""
     put(harness, HAPPENED, description=description)
     assert harness.invoke(named_event()).error_name == "NameTaken"
 
 
 @pytest.mark.parametrize("described", [None, ""])
 def test_no_description_is_no_difference(harness: Harness, described: str | None) -> None:
-    """The service may list it as null or as an empty text."""
+    """The service may list a missing description as null or as an empty text."""
     found = put(harness, HAPPENED, description=described)
     invocation = harness.invoke(named_event(description=None))
     assert invocation.reply["job_id"] == found.job_id
 
 
-def test_a_derived_name_is_its_own_whatever_the_description(harness: Harness) -> None:
-    """Its digits say whose it is."""
+def test_a_derived_name_matches_with_any_description(harness: Harness) -> None:
+    """The name alone identifies the event."""
     harness.invoke({**EVENT, "description": "one"})
     assert harness.invoke({**EVENT, "description": "two"}).reply["outcome"] == "existing"
 
 
 def derived_name_of(harness: Harness, event: Any) -> str:
-    """The name under which an event asks for its backup; nothing is made."""
-    answer_create(harness, "DBS.280404")
+    """The name under which an event requests its backup; no backup is made."""
+    reject_create(harness, "DBS.280404")
     name = harness.invoke(event).record["backup_name"]
     assert isinstance(name, str)
     return name
@@ -140,7 +140,7 @@ def test_a_derived_name_made_ahead_of_its_time_is_taken(
     minutes: float,
     own: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    """Whoever may ask for a backup could make tonight's name days ahead: it is not tonight's."""
+    """A backup that began before its own time was made by somebody who computed the name."""
     name = derived_name_of(harness, TIMED_EVENTS[event])
     began = HAPPENED + timedelta(minutes=minutes)
     found = harness.emulator.add_backup(name, instance_id=INSTANCE_ID, begin_time=began)
@@ -153,8 +153,8 @@ def test_a_derived_name_made_ahead_of_its_time_is_taken(
         assert invocation.record["error_code"] == "DBS.201201"
 
 
-def test_a_derived_name_without_a_time_is_its_own_whenever_it_began(harness: Harness) -> None:
-    """A caller repeats its key after a year: it asks for that very backup."""
+def test_a_derived_name_without_a_time_matches_at_any_time(harness: Harness) -> None:
+    """A caller that repeats its key after a year asks for that backup."""
     name = derived_name_of(harness, EVENT)
     harness.emulator.add_backup(name, instance_id=INSTANCE_ID, age=timedelta(days=365))
     assert harness.invoke(EVENT).reply["outcome"] == "existing"
@@ -172,10 +172,10 @@ def test_a_derived_name_without_a_time_is_its_own_whenever_it_began(harness: Har
     ],
     ids=["explicit", "explicit, direct", "derived", "derived without time", "not described so"],
 )
-def test_a_backup_whose_time_cannot_be_read_is_never_anothers(
+def test_a_matching_backup_with_an_unreadable_time_is_inconclusive(
     harness: Harness, event: Any, end: str | None, time: str | None
 ) -> None:
-    """Where everything else matches and the time would decide, nobody knows whose it is."""
+    """If only the time would decide, the result is neither own nor other."""
     name = derived_name_of(harness, event)
     harness.emulator.add_backup(
         name, instance_id=INSTANCE_ID, description=str(NAMED["description"])
@@ -188,7 +188,7 @@ def test_a_backup_whose_time_cannot_be_read_is_never_anothers(
 
 
 def test_a_name_of_another_instance_is_looked_for_in_the_whole_project(harness: Harness) -> None:
-    """Names are unique in the project: only there one sees who has it."""
+    """Names are unique in the project, so the project's list shows who has the name."""
     harness.emulator.add_instance(OTHER)
     put(harness, HAPPENED, instance_id=OTHER)
     invocation = harness.invoke(named_event())
@@ -200,18 +200,18 @@ def test_a_name_of_another_instance_is_looked_for_in_the_whole_project(harness: 
 
 
 @pytest.mark.parametrize("code", ["DBS.201202", "DBS.201205", "DBS.201014", "DBS.280011"])
-def test_the_whole_project_is_looked_through_after_a_duplicate_alone(
+def test_only_a_duplicate_leads_to_a_lookup_in_the_whole_project(
     harness: Harness, code: str
 ) -> None:
     """A busy instance says nothing about the name."""
-    answer_create(harness, code)
+    reject_create(harness, code)
     invocation = harness.invoke(named_event())
     assert invocation.operations == ["create", "list"]
     assert invocation.record["error_code"] == code
 
 
 def test_a_derived_name_that_another_instance_holds_is_taken(harness: Harness) -> None:
-    """Names are unique in the project: the answer comes soon, and no repetition changes it."""
+    """Names are unique in the project, so a retry cannot change the result."""
     name = harness.invoke(EVENT).reply["backup"]["name"]
     harness.time.advance(60)
     harness.delete(harness.backup())
@@ -224,16 +224,16 @@ def test_a_derived_name_that_another_instance_holds_is_taken(harness: Harness) -
 
 
 def test_a_taken_name_is_taken_however_busy_the_instance_is(harness: Harness) -> None:
-    """To try again would meet the same name again."""
+    """A retry would meet the same name again."""
     put(harness, HAPPENED - timedelta(days=1))
-    answer_create(harness, "DBS.201205")
+    reject_create(harness, "DBS.201205")
     invocation = harness.invoke(named_event())
     assert invocation.error_name == "NameTaken"
     assert invocation.record["error_code"] == "DBS.201205"
 
 
-def test_a_lost_answer_about_a_taken_name_is_no_open_outcome(harness: Harness) -> None:
-    """The name belongs to an older backup, so nothing was made of this one."""
+def test_a_lost_response_for_a_taken_name_is_name_taken(harness: Harness) -> None:
+    """The name belongs to an older backup, so no backup was made for this event."""
     put(harness, HAPPENED - timedelta(days=1))
     harness.emulator.faults.script([Fault(operation=CREATE, kind="reset", when="after")])
     invocation = harness.invoke(named_event())
@@ -242,7 +242,7 @@ def test_a_lost_answer_about_a_taken_name_is_no_open_outcome(harness: Harness) -
 
 
 def test_a_taken_name_over_http(harness: Harness) -> None:
-    """409, not to be tried again."""
+    """409, not retryable."""
     put(harness, HAPPENED - timedelta(days=300))
     answer = response(harness.invoke(http(NAMED)).reply)
     assert (answer.status, answer.error, answer.body["retryable"]) == (409, "NameTaken", False)
@@ -254,7 +254,7 @@ def test_a_taken_name_over_http(harness: Harness) -> None:
 def test_zones_and_clocks_that_differ_by_minutes_change_nothing(
     harness: Harness, event: Any, clock_offset: float, zone: str
 ) -> None:
-    """A backup whose answer was lost is recognised, by this delivery and by the next."""
+    """A backup with a lost response is recognised by this delivery and by the next."""
     harness.time.set(HAPPENED + timedelta(seconds=2))
     harness.time.clock_offset += clock_offset
     harness.emulator.time_zone = zone
@@ -268,7 +268,7 @@ def test_zones_and_clocks_that_differ_by_minutes_change_nothing(
 
 
 def test_an_earlier_deliverys_backup_is_not_claimed_as_created(harness: Harness) -> None:
-    """The answer was lost, but the backup began long before this delivery: another made it."""
+    """The response was lost, but the backup began long before this delivery."""
     harness.invoke(EVENT)
     harness.time.advance(3600)
     harness.emulator.faults.script([Fault(operation=CREATE, kind="reset", when="after")])
@@ -286,14 +286,14 @@ def test_an_earlier_deliverys_backup_is_not_claimed_as_created(harness: Harness)
     ids=["alone", "with a key"],
 )
 def test_a_schedule_cannot_have_a_fixed_name(harness: Harness, event: Any) -> None:
-    """The second night would find it taken: it is refused in the first, before any request."""
+    """The second night would find it taken, so it is rejected before any request."""
     invocation = harness.invoke(event)
     assert invocation.error_name == "InvalidRequest"
     assert invocation.calls == []
 
 
 def test_each_night_of_a_schedule_has_its_backup(harness: Harness) -> None:
-    """The time is part of the identity and of the name; a redelivery of a night is that night."""
+    """The time is part of the identity and of the name; a redelivery has the same time."""
     harness.emulator.backup_seconds = 0
     names = set()
     for night in ("2026-11-23", "2026-11-24", "2026-11-24", "2026-11-25"):

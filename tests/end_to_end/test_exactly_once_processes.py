@@ -1,4 +1,4 @@
-"""Two processes with one event, and processes that die in the middle, end in one backup."""
+"""Concurrent processes with one event, and killed processes, end with one backup."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ REQUEST_ID: Final = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
 @pytest.fixture(scope="module")
 def fork_server() -> Iterator[ForkServer]:
-    """Where new processes come from."""
+    """Starts the processes."""
     with ForkServer() as fork_server:
         yield fork_server
 
 
 @pytest.fixture
 def cloud() -> Iterator[LocalCloud]:
-    """A cloud of its own."""
+    """A local cloud."""
     with LocalCloud() as cloud:
         yield cloud
 
 
-def at_one_moment(
+def invoke_concurrently(
     environments: Sequence[ExecutionEnvironment], event: object
 ) -> list[InvocationResult]:
-    """Delivers an event to all of them; nobody begins before all are there."""
+    """Delivers an event to all environments at the same time."""
     begin = threading.Barrier(len(environments), timeout=10)
 
     def invoke(environment: ExecutionEnvironment) -> InvocationResult:
@@ -57,13 +57,13 @@ def at_one_moment(
 
 
 def job_ids(told: InvocationResult) -> set[str | None]:
-    """The job IDs of a success, as replied and as logged."""
+    """The job IDs in the reply and in the log."""
     assert told.error is None
     [record] = told.records
     return {told.reply["job_id"], record["job_id"]}
 
 
-def test_two_of_lambdas_environments_with_one_event(cloud: LocalCloud) -> None:
+def test_two_lambda_environments_with_one_event(cloud: LocalCloud) -> None:
     """In AWS's own runtime: one backup, two successful replies, one of them `created`."""
     environment = cloud.environment()
     warm_up = {"action": "check", **PAYLOAD}
@@ -90,21 +90,21 @@ def _invoke(event: object, runtime: LambdaRuntime) -> Any:
 def test_many_processes_with_one_event(
     cloud: LocalCloud, fork_server: ForkServer, lag: float
 ) -> None:
-    """Six at one moment, with a list that may lag: one backup, six successful replies."""
+    """Six at the same time, with a list that may lag: one backup, six successful replies."""
     cloud.emulator.list_lag = lag
-    told = at_one_moment([fork_server.start(cloud.environment()) for _ in range(6)], EVENT)
+    told = invoke_concurrently([fork_server.start(cloud.environment()) for _ in range(6)], EVENT)
     [backup] = cloud.emulator.backups
     assert sorted(one.reply["outcome"] for one in told) == ["created", *["existing"] * 5]
     assert set().union(*map(job_ids, told)) == {backup.job_id}
 
 
-def test_two_processes_that_both_lose_the_answer(
+def test_two_processes_that_both_lose_the_response(
     cloud: LocalCloud, fork_server: ForkServer
 ) -> None:
-    """Neither knows, both look, and both find the one backup."""
+    """Both look up the name, and both find the one backup."""
     spoilt = Fault(operation=CREATE, kind="reset", when="after", times=2)
     cloud.emulator.faults.script([spoilt])
-    told = at_one_moment([fork_server.start(cloud.environment()) for _ in range(2)], EVENT)
+    told = invoke_concurrently([fork_server.start(cloud.environment()) for _ in range(2)], EVENT)
     [backup] = cloud.emulator.backups
     assert set().union(*map(job_ids, told)) == {backup.job_id}
 
@@ -120,7 +120,7 @@ POINTS: Final[list[tuple[str, Literal["before", "after"]]]] = [
     ("ListTasks", "before"),
     ("ListTasks", "after"),
 ]
-DOORS: Final[dict[str, Any]] = {
+SOURCES: Final[dict[str, Any]] = {
     "direct": EVENT,
     "http": http(EVENT),
     "sqs": sqs(PAYLOAD),
@@ -128,26 +128,26 @@ DOORS: Final[dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize(("operation", "when"), POINTS)
 def test_a_process_killed_at_any_point(
     cloud: LocalCloud,
     fork_server: ForkServer,
     operation: str,
     when: Literal["before", "after"],
-    door: str,
+    source: str,
 ) -> None:
-    """The next delivery, in a new process, ends well: one backup, and its job is told."""
+    """The next delivery, in a new process, succeeds with one backup and its job ID."""
     doomed = fork_server.start(cloud.environment())
     lost = Fault(operation=CREATE, status=503, when="after")
     fatal = Fault(operation=operation, kind="close", when=when, action=doomed.kill)
     look_needed = operation in {"ListBackups", "ListTasks"}
     cloud.emulator.faults.script([lost, fatal] if look_needed else [fatal])
     with pytest.raises(EnvironmentDied):
-        doomed.invoke(DOORS[door])
+        doomed.invoke(SOURCES[source])
     doomed.close()
     successor = fork_server.start(cloud.environment())
-    told = successor.invoke(DOORS[door])
+    told = successor.invoke(SOURCES[source])
     successor.close()
     [backup] = cloud.emulator.backups
     [record] = told.records
@@ -182,7 +182,7 @@ def _invoke_in_vain(runtime: LambdaRuntime) -> None:
 def test_the_http_client_repeats_after_a_killed_function(
     cloud: LocalCloud, fork_server: ForkServer
 ) -> None:
-    """The gateway says 500 without a body; the same key leads the repetition to the backup."""
+    """The gateway answers 500 without a body; the same key finds the backup."""
     doomed = fork_server.start(cloud.environment())
     fatal = Fault(operation=CREATE, kind="close", when="after", action=doomed.kill)
     cloud.emulator.faults.script([fatal])

@@ -1,4 +1,4 @@
-"""When the answer to a create request is lost, the list of backups is read before anything else."""
+"""After a lost response to a create request, the list of backups is read before anything else."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ MADE: Final = {name: replace(fault, when="after") for name, fault in LOST.items(
 
 
 def script(harness: Harness, *faults: Fault) -> None:
-    """What goes wrong with the create requests, unless another call is named."""
+    """Scripts faults, of create requests unless they name another operation."""
     harness.emulator.faults.script(
         fault if fault.operation != "*" else replace(fault, operation=CREATE) for fault in faults
     )
@@ -66,8 +66,8 @@ def backoffs(pauses: list[float]) -> bool:
 
 
 @pytest.mark.parametrize("answer", MADE)
-def test_a_backup_whose_answer_is_lost_is_found(harness: Harness, answer: str) -> None:
-    """The backup was made: the list shows it, nothing is sent again, and its job is recovered."""
+def test_a_backup_with_a_lost_response_is_found(harness: Harness, answer: str) -> None:
+    """The list shows it, no create request is repeated, and its job ID is found."""
     script(harness, MADE[answer])
     invocation = harness.invoke(EVENT, seconds=2)
     made = harness.backup()
@@ -79,8 +79,8 @@ def test_a_backup_whose_answer_is_lost_is_found(harness: Harness, answer: str) -
 
 
 @pytest.mark.parametrize("answer", LOST)
-def test_a_backup_that_was_not_made_is_asked_for_again(harness: Harness, answer: str) -> None:
-    """The list does not show it: the same name is asked for once more, after a pause."""
+def test_a_backup_that_was_not_made_is_requested_again(harness: Harness, answer: str) -> None:
+    """The list does not show it: the same name is requested once more, after a pause."""
     script(harness, LOST[answer])
     invocation = harness.invoke(EVENT, seconds=3)
     made = harness.backup()
@@ -93,8 +93,8 @@ def test_a_backup_that_was_not_made_is_asked_for_again(harness: Harness, answer:
     assert invocation.record["attempts"] == 2
 
 
-def test_the_list_is_that_of_the_instances_manual_backups(harness: Harness) -> None:
-    """Nothing else needs to be looked through."""
+def test_the_lookup_lists_the_manual_backups_of_the_instance(harness: Harness) -> None:
+    """No other backups are requested."""
     script(harness, Fault(kind="reset", when="after"))
     invocation = harness.invoke(EVENT)
     [look] = [call for call in invocation.calls if call.operation == LIST]
@@ -107,8 +107,8 @@ def test_the_list_is_that_of_the_instances_manual_backups(harness: Harness) -> N
 
 
 @pytest.mark.parametrize("made", [True, False])
-def test_nothing_is_asked_again_before_a_list_was_read(harness: Harness, made: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    """A list that cannot be read is no look: it is read again until it can."""
+def test_no_create_request_is_repeated_before_a_list_was_read(harness: Harness, made: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """A list that cannot be read is read again first."""
     unreadable = [
         Fault(operation=LIST, status=500, times=2),
         Fault(operation=LIST, kind="reset"),
@@ -125,10 +125,10 @@ def test_nothing_is_asked_again_before_a_list_was_read(harness: Harness, made: b
     assert invocation.reply["job_id"] == harness.backup().job_id
 
 
-def test_a_list_that_stays_unreadable_ends_with_what_the_create_request_said(
+def test_a_list_that_stays_unreadable_ends_with_the_create_error(
     harness: Harness,
 ) -> None:
-    """A look-up that fails never replaces the answer that made it necessary."""
+    """A failed lookup never replaces the response to the create request."""
     script(
         harness,
         Fault(error_code="DBS.200208", when="after"),
@@ -179,10 +179,10 @@ REFUSED_LISTS: Final[dict[str, tuple[Fault, str, str | None]]] = {
     ],
     ids=["failed", "lost", "duplicate", "busy", "not ready"],
 )
-def test_a_list_that_is_refused_ends_the_looking_at_once(
+def test_a_rejected_list_request_ends_the_lookup_at_once(
     harness: Harness, refusal: str, lost: Fault, error: str, code: str | None
 ) -> None:
-    """No repetition changes that: the outcome stays what it was, and the log tells why."""
+    """The outcome stays the same, and the log shows the reason."""
     fault, lookup_error, lookup_error_code = REFUSED_LISTS[refusal]
     script(harness, lost, replace(fault, operation=LIST, times=FOR_EVER))
     invocation = harness.invoke(EVENT, seconds=120)
@@ -195,8 +195,8 @@ def test_a_list_that_is_refused_ends_the_looking_at_once(
     assert str(invocation.error).startswith(invocation.record["detail"])
 
 
-def test_a_list_that_stays_out_of_order_is_told_too(harness: Harness) -> None:
-    """It is read as long as there is time, and the log tells what it said."""
+def test_a_failing_list_request_is_logged_too(harness: Harness) -> None:
+    """It is repeated in the remaining time."""
     script(harness, Fault(kind="reset"), Fault(operation=LIST, status=500, times=FOR_EVER))
     invocation = harness.invoke(EVENT)
     assert invocation.error_name == "OutcomeUnknown"
@@ -222,10 +222,10 @@ LATER_REFUSALS: Final[dict[str, Fault]] = {
 
 
 @pytest.mark.parametrize("refusal", LATER_REFUSALS)
-def test_what_was_left_open_stays_open_when_a_later_request_is_refused(
+def test_an_unknown_outcome_stays_unknown_after_a_later_rejection(
     harness: Harness, refusal: str
 ) -> None:
-    """A busy instance may be busy with this very backup: the end is `OutcomeUnknown`."""
+    """The instance may be busy with this very backup."""
     later = replace(LATER_REFUSALS[refusal], times=FOR_EVER)
     script(harness, Fault(error_code="DBS.213002"), later)
     invocation = harness.invoke(EVENT)
@@ -237,8 +237,8 @@ def test_what_was_left_open_stays_open_when_a_later_request_is_refused(
     assert invocation.record["retryable"] is True
 
 
-def test_what_was_left_open_stays_open_when_no_connection_comes_about(harness: Harness) -> None:
-    """The end is `OutcomeUnknown`, never `ServiceUnavailable`."""
+def test_an_unknown_outcome_stays_unknown_without_a_connection(harness: Harness) -> None:
+    """It ends as `OutcomeUnknown`, never as `ServiceUnavailable`."""
     with ExitStack() as network:
 
         def cut() -> None:
@@ -252,8 +252,8 @@ def test_what_was_left_open_stays_open_when_no_connection_comes_about(harness: H
     assert invocation.record["attempts"] == 1
 
 
-def test_the_caller_over_http_learns_how_to_ask_again(harness: Harness) -> None:
-    """504, to be tried again, with the code and the name that a repetition will ask for."""
+def test_an_http_caller_learns_how_to_retry(harness: Harness) -> None:
+    """504, retryable, with the code and the backup name."""
     script(harness, Fault(error_code="DBS.213002", times=FOR_EVER))
     answer = response(harness.invoke(http(EVENT)).reply)
     assert (answer.status, answer.error) == (504, "OutcomeUnknown")
@@ -265,8 +265,10 @@ def test_the_caller_over_http_learns_how_to_ask_again(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.05, 5.0, 100.0])
-def test_a_request_that_lands_late_makes_no_second_backup(harness: Harness, seconds: float) -> None:
-    """Whether it lands before or after the same name is asked for again, one of the two is made."""
+def test_a_request_that_is_executed_late_makes_no_second_backup(
+    harness: Harness, seconds: float
+) -> None:
+    """Before or after the name is requested again: one backup."""
     script(harness, Fault(status=504, lands_after=seconds))
     invocation = harness.invoke(EVENT)
     harness.time.advance(200)
@@ -276,8 +278,8 @@ def test_a_request_that_lands_late_makes_no_second_backup(harness: Harness, seco
     assert invocation.reply["job_id"] == made.job_id
 
 
-def test_a_request_that_lands_after_the_end_is_found_by_the_next_delivery(harness: Harness) -> None:
-    """What ended as `OutcomeUnknown` was the backup after all, and is not made twice."""
+def test_a_request_executed_after_the_end_is_found_by_the_next_delivery(harness: Harness) -> None:
+    """The invocation ended as `OutcomeUnknown`; the backup is not made twice."""
     script(harness, Fault(status=504, lands_after=100), Fault(status=503, times=FOR_EVER))
     assert harness.invoke(EVENT).error_name == "OutcomeUnknown"
     assert harness.emulator.backups == []
@@ -288,10 +290,10 @@ def test_a_request_that_lands_after_the_end_is_found_by_the_next_delivery(harnes
     assert invocation.reply["outcome"] == "existing"
 
 
-def test_a_request_that_lands_between_two_deliveries_costs_the_second_nothing(
+def test_a_request_executed_during_the_next_delivery_is_found_by_it(
     harness: Harness,
 ) -> None:
-    """It lands while the next delivery is under way, which then finds it."""
+    """The next delivery succeeds."""
     script(harness, Fault(kind="hang", seconds=5, lands_after=2.0))
     assert harness.invoke(EVENT, seconds=1).error_name == "OutcomeUnknown"
     harness.time.advance(5)
@@ -322,8 +324,8 @@ def test_a_list_that_lags_too_long_ends_as_unknown(harness: Harness) -> None:
     assert harness.invoke(EVENT).reply["job_id"] == harness.backup().job_id
 
 
-def test_a_connection_that_was_never_established_is_tried_again(harness: Harness) -> None:
-    """Nothing was sent, so nothing needs to be looked up; pauses grow, with jitter."""
+def test_a_failed_connection_is_tried_again(harness: Harness) -> None:
+    """Nothing was sent, so no lookup is needed; pauses grow, with jitter."""
     with ExitStack() as network:
         network.enter_context(harness.emulator.refusing_connections())
         harness.time.during_pauses = [lambda: None, lambda: None, lambda: None, network.close]
@@ -335,8 +337,8 @@ def test_a_connection_that_was_never_established_is_tried_again(harness: Harness
     assert invocation.record["attempts"] == 1
 
 
-def test_a_connection_that_never_comes_about_is_no_unknown_outcome(harness: Harness) -> None:
-    """Nothing can have been accepted: `ServiceUnavailable`, to be tried again."""
+def test_no_connection_is_no_unknown_outcome(harness: Harness) -> None:
+    """Nothing was sent: `ServiceUnavailable`, retryable."""
     with harness.emulator.refusing_connections():
         invocation = harness.invoke(EVENT)
     assert invocation.error_name == "ServiceUnavailable"
@@ -347,7 +349,7 @@ def test_a_connection_that_never_comes_about_is_no_unknown_outcome(harness: Harn
 
 
 def test_throttling_is_tried_again(harness: Harness) -> None:
-    """429 says that nothing was made: no look-up is needed; pauses grow from 15 s."""
+    """A 429 made no backup, so no lookup is needed; pauses grow from 15 s."""
     script(harness, Fault(status=429, times=3))
     invocation = harness.invoke(EVENT, seconds=120)
     assert invocation.operations == ["create"] * 4
@@ -356,7 +358,7 @@ def test_throttling_is_tried_again(harness: Harness) -> None:
 
 
 def test_jitter_keeps_deliveries_apart(harness: Harness) -> None:
-    """Ten functions that lose the service at one moment do not come back at one moment."""
+    """Ten functions that fail at the same time do not retry at the same time."""
     with harness.emulator.refusing_connections():
         pauses = [harness.invoke(EVENT, seconds=2).pauses[0] for _ in range(10)]
     assert len(set(pauses)) == 10
@@ -365,7 +367,7 @@ def test_jitter_keeps_deliveries_apart(harness: Harness) -> None:
 
 
 def test_retry_after_is_obeyed_while_it_fits(harness: Harness) -> None:
-    """The service's own number of seconds counts, not ours."""
+    """The pause is the one that the service asks for."""
     script(harness, Fault(status=429, retry_after=7), Fault(status=429, retry_after=9))
     invocation = harness.invoke(EVENT)
     assert invocation.pauses == [7, 9]
@@ -383,7 +385,7 @@ def test_retry_after_may_be_a_date(harness: Harness) -> None:
 
 
 def test_retry_after_that_does_not_fit_ends_at_once(harness: Harness) -> None:
-    """`Throttled` goes back without a pause, and over HTTP with the service's own seconds."""
+    """`Throttled` without a pause, and over HTTP with the service's seconds."""
     script(harness, Fault(status=429, retry_after=40, times=FOR_EVER))
     invocation = harness.invoke(EVENT)
     assert invocation.error_name == "Throttled"
@@ -397,10 +399,10 @@ def test_retry_after_that_does_not_fit_ends_at_once(harness: Harness) -> None:
 @pytest.mark.parametrize(
     ("seconds", "pauses"), [(12, []), (30, [15]), (60, [15, 30]), (900, [15, 30, 60, 60])]
 )
-def test_throttling_that_does_not_end_is_throttling(
+def test_lasting_throttling_is_throttled(
     harness: Harness, seconds: float, pauses: list[float]
 ) -> None:
-    """No more than five requests of one delivery are refused; the end is what the service said."""
+    """At most five requests of one delivery are rejected with 429."""
     script(harness, Fault(status=429, times=FOR_EVER))
     invocation = harness.invoke(EVENT, seconds=seconds)
     assert invocation.error_name == "Throttled"
@@ -421,7 +423,7 @@ def test_throttling_that_does_not_end_is_throttling(
 def test_the_window_that_the_text_names_is_waited_for(
     harness: Harness, text: str, pause: float
 ) -> None:
-    """The gateway gives its limit in words, and no `Retry-After`."""
+    """The gateway names its window in the text, without `Retry-After`."""
     body = {"error_code": "APIGW.0308", "error_msg": f"The throttling threshold: {text}"}
     script(harness, Fault(status=429, body=body, times=FOR_EVER))
     invocation = harness.invoke(EVENT, seconds=900)
@@ -430,8 +432,8 @@ def test_the_window_that_the_text_names_is_waited_for(
     assert invocation.pauses[0] == pause
 
 
-def test_throttling_after_an_open_outcome_leaves_it_open(harness: Harness) -> None:
-    """The refusals count, the list is read before each of them, and the end is open."""
+def test_throttling_after_an_unknown_outcome_leaves_it_unknown(harness: Harness) -> None:
+    """The rejections count, and the list is read before each of them."""
     script(harness, Fault(error_code="DBS.213002"), Fault(status=429, times=FOR_EVER))
     invocation = harness.invoke(EVENT, seconds=900)
     assert invocation.error_name == "OutcomeUnknown"
@@ -440,10 +442,10 @@ def test_throttling_after_an_open_outcome_leaves_it_open(harness: Harness) -> No
 
 
 @pytest.mark.parametrize("retry_after", [0, "Sun, 06 Nov 1994 08:49:37 GMT", "soon", "-1"])
-def test_a_retry_after_of_nothing_does_not_abolish_the_pause(
+def test_a_retry_after_of_zero_does_not_remove_the_pause(
     harness: Harness, retry_after: int | str
 ) -> None:
-    """A service in trouble that asks for no pause is not asked hundreds of times a second."""
+    """A failing service must not get hundreds of requests per second."""
     script(harness, Fault(status=429, retry_after=retry_after, times=FOR_EVER))
     invocation = harness.invoke(EVENT, seconds=200)
     assert invocation.error_name == "Throttled"
@@ -453,8 +455,8 @@ def test_a_retry_after_of_nothing_does_not_abolish_the_pause(
         assert invocation.pauses == [15, 30, 60, 60]
 
 
-def creates_without_a_look(invocation: Invocation) -> list[Any]:
-    """Create requests that followed an open outcome without a list that was read in between."""
+def creates_without_lookup(invocation: Invocation) -> list[Any]:
+    """Create requests that followed an unknown outcome without a lookup between them."""
     open_since_the_last_look = False
     found = []
     for call in invocation.calls:
@@ -467,14 +469,14 @@ def creates_without_a_look(invocation: Invocation) -> list[Any]:
     return found
 
 
-def test_each_open_outcome_is_looked_up_before_the_next_request(harness: Harness) -> None:
-    """However often the answer is lost, no create request follows another without a look."""
+def test_each_unknown_outcome_is_looked_up_before_the_next_request(harness: Harness) -> None:
+    """However often the response is lost, no create request follows without a lookup."""
     lost = [Fault(kind="reset"), Fault(status=503), Fault(kind="close"), Fault(status=429)] * 3
     script(harness, *lost)
     invocation = harness.invoke(EVENT, seconds=200)
     assert invocation.reply["outcome"] == "created"
     assert invocation.operations.count("create") == 13
-    assert creates_without_a_look(invocation) == []
+    assert creates_without_lookup(invocation) == []
     assert harness.backup().job_id == invocation.reply["job_id"]
 
 

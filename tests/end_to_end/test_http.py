@@ -1,4 +1,4 @@
-"""HTTP: three formats of a gateway, one response, and refusals as HTTP has them."""
+"""HTTP: three payload formats, one kind of response, and rejections with the usual status codes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ in_each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 pytestmark = pytest.mark.usefixtures("backups_complete_at_once")
 
 
-def refusal(harness: Harness, event: object) -> Response:
-    """The response to a request that is refused."""
+def rejection(harness: Harness, event: object) -> Response:
+    """The response to a request that must be rejected."""
     invocation = harness.invoke(event)
     assert harness.emulator.calls == []
     assert harness.cloud.secrets.reads == []
@@ -37,7 +37,7 @@ def refusal(harness: Harness, event: object) -> Response:
 
 @in_each_dialect
 def test_a_created_backup_is_202(harness: Harness, dialect: Dialect) -> None:
-    """The reply as JSON, with the job ID that the service gave."""
+    """The body is the reply as JSON, with the job ID."""
     answer = response(harness.invoke(http(dialect=dialect)).reply)
     assert (answer.status, answer.headers) == (202, {"Content-Type": "application/json"})
     assert answer.body["outcome"] == "created"
@@ -46,8 +46,8 @@ def test_a_created_backup_is_202(harness: Harness, dialect: Dialect) -> None:
 
 
 @in_each_dialect
-def test_a_backup_that_is_there_is_200(harness: Harness, dialect: Dialect) -> None:
-    """A request under the same key finds the backup of the first."""
+def test_an_existing_backup_is_200(harness: Harness, dialect: Dialect) -> None:
+    """A request with the same key finds the backup of the first one."""
     event = http(dialect=dialect, headers={"Idempotency-Key": "pipeline-4711"})
     first = response(harness.invoke(event).reply)
     again = response(harness.invoke(event).reply)
@@ -58,7 +58,7 @@ def test_a_backup_that_is_there_is_200(harness: Harness, dialect: Dialect) -> No
 
 @in_each_dialect
 def test_the_gateways_request_is_the_identity(harness: Harness, dialect: Dialect) -> None:
-    """Its ID and its time: what the gateway sends twice is one event, in every dialect the same."""
+    """The gateway's request ID and time, in every payload format."""
     event = http(dialect=dialect, request_id="request-1")
     digits = hashlib.sha256(f"http\nrequest-1\n{INSTANCE_ID}".encode()).hexdigest()[:12]
     harness.invoke(event)
@@ -70,7 +70,7 @@ def test_the_gateways_request_is_the_identity(harness: Harness, dialect: Dialect
 
 
 def test_the_payloads_key_wins_over_the_headers(harness: Harness) -> None:
-    """Whoever signs the body may not be overruled by a header."""
+    """A header must not override a signed body."""
     payload = {**PAYLOAD, "idempotency_key": "the payload's"}
     harness.invoke(http(payload, headers={"Idempotency-Key": "one"}))
     again = harness.invoke(http(payload, headers={"Idempotency-Key": "two"}))
@@ -78,26 +78,26 @@ def test_the_payloads_key_wins_over_the_headers(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "x" * 257, "a\tb", "a\x00"])
-def test_a_malformed_key_is_refused(harness: Harness, key: str) -> None:
-    """A key that was cut or garbled would make two requests one."""
-    answer = refusal(harness, http(headers={"Idempotency-Key": key}))
+def test_a_malformed_key_is_rejected(harness: Harness, key: str) -> None:
+    """A truncated key could make two requests one."""
+    answer = rejection(harness, http(headers={"Idempotency-Key": key}))
     assert (answer.status, answer.error) == (400, "InvalidRequest")
     assert "Idempotency-Key" in answer.body["detail"]
 
 
 @in_each_dialect
 def test_a_body_may_be_base64(harness: Harness, dialect: Dialect) -> None:
-    """As the gateway sends what it does not take for text."""
+    """The gateway encodes bodies that it does not treat as text."""
     answer = response(harness.invoke(http(dialect=dialect, encoded=True)).reply)
     assert answer.status == 202
 
 
 @in_each_dialect
 def test_broken_base64_is_no_json(harness: Harness, dialect: Dialect) -> None:
-    """It is refused like any body that cannot be read."""
+    """It is rejected like any other unreadable body."""
     event = http(dialect=dialect)
     event |= {"isBase64Encoded": True, "body": "eyJh*"}
-    assert refusal(harness, event).error == "InvalidRequest"
+    assert rejection(harness, event).error == "InvalidRequest"
 
 
 @pytest.mark.parametrize("name", ["content-type", "Content-Type", "CONTENT-TYPE"])
@@ -107,11 +107,11 @@ def test_header_names_have_no_case(harness: Harness, dialect: Dialect, name: str
     event = http(dialect=dialect)
     event["headers"] = {name: "text/plain"}
     event.pop("multiValueHeaders", None)
-    assert refusal(harness, event).error == "UnsupportedMediaType"
+    assert rejection(harness, event).error == "UnsupportedMediaType"
 
 
-def test_a_rest_api_may_send_lists_of_values_alone(harness: Harness) -> None:
-    """Where `headers` is null, `multiValueHeaders` counts."""
+def test_a_rest_api_may_send_only_multi_value_headers(harness: Harness) -> None:
+    """If `headers` is null, `multiValueHeaders` counts."""
     event = http(dialect="rest-api", headers={"Idempotency-Key": "one"})
     event["headers"] = None
     harness.invoke(event)
@@ -140,22 +140,22 @@ def test_json_may_be_declared_in_any_way_or_not_at_all(
 def test_stage_and_trailing_slash_do_not_matter(
     harness: Harness, dialect: Dialect, stage_name: str | None, path: str
 ) -> None:
-    """An HTTP API shows its stage in the path, a REST API does not."""
+    """An HTTP API has the stage in the path, a REST API does not."""
     answer = harness.invoke(http(dialect=dialect, path=path, stage=stage_name)).reply
     assert response(answer).status == 202
 
 
-def test_a_stage_may_be_called_as_the_path(harness: Harness) -> None:
-    """Only the stage's own name is taken off."""
+def test_a_stage_may_have_the_name_of_the_path(harness: Harness) -> None:
+    """Only the stage's own name is removed."""
     assert response(harness.invoke(http(stage="backups")).reply).status == 202
 
 
 @pytest.mark.parametrize("stage_name", ["prod", "back", "backups"])
 @pytest.mark.parametrize("dialect", ["http-api", "rest-api"])
-def test_a_domain_of_ones_own_hides_the_stage(
+def test_a_custom_domain_hides_the_stage(
     harness: Harness, dialect: Dialect, stage_name: str
 ) -> None:
-    """The path then lacks it, whatever its name."""
+    """The path then lacks the stage, whatever its name."""
     event = http(dialect=dialect)
     event["requestContext"]["stage"] = stage_name
     assert response(harness.invoke(event).reply).status == 202
@@ -177,25 +177,25 @@ def test_a_domain_of_ones_own_hides_the_stage(
     ],
 )
 @in_each_dialect
-def test_other_paths_lead_nowhere(harness: Harness, dialect: Dialect, path: str) -> None:
-    """404 for those whom the gateway knows."""
-    answer = refusal(harness, http(dialect=dialect, path=path))
+def test_other_paths_are_404(harness: Harness, dialect: Dialect, path: str) -> None:
+    """For authenticated callers."""
+    answer = rejection(harness, http(dialect=dialect, path=path))
     assert (answer.status, answer.error) == (404, "NotFound")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "post"])
 @in_each_dialect
-def test_the_collection_takes_post_alone(harness: Harness, dialect: Dialect, method: str) -> None:
-    """405 names in `Allow` what would be taken."""
-    answer = refusal(harness, http(dialect=dialect, method=method))
+def test_the_collection_takes_only_post(harness: Harness, dialect: Dialect, method: str) -> None:
+    """405 lists the allowed methods in `Allow`."""
+    answer = rejection(harness, http(dialect=dialect, method=method))
     assert (answer.status, answer.error) == (405, "MethodNotAllowed")
     assert answer.headers["Allow"] == "POST"
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "HEAD"])
-def test_a_backup_takes_get_alone(harness: Harness, method: str) -> None:
+def test_a_backup_takes_only_get(harness: Harness, method: str) -> None:
     """Nothing here deletes or changes a backup."""
-    answer = refusal(harness, http(method=method, path="/backups/some-backup"))
+    answer = rejection(harness, http(method=method, path="/backups/some-backup"))
     assert (answer.status, answer.headers["Allow"]) == (405, "GET")
 
 
@@ -211,15 +211,15 @@ def test_a_backup_takes_get_alone(harness: Harness, method: str) -> None:
 )
 @in_each_dialect
 def test_another_media_type_is_415(harness: Harness, dialect: Dialect, media_type: str) -> None:
-    """Though the body be JSON: a form could otherwise be sent from any web page."""
-    answer = refusal(harness, http(dialect=dialect, headers={"content-type": media_type}))
+    """Even if the body is JSON, because any web page can send a form."""
+    answer = rejection(harness, http(dialect=dialect, headers={"content-type": media_type}))
     assert (answer.status, answer.error) == (415, "UnsupportedMediaType")
 
 
 @pytest.mark.parametrize("encoded", [False, True])
 @in_each_dialect
 def test_a_body_may_hold_20000_bytes(harness: Harness, dialect: Dialect, *, encoded: bool) -> None:
-    """One more is 413; what counts are the bytes that the client sent, not their base64."""
+    """One more is 413; the client's bytes count, not their base64."""
     body = json.dumps(PAYLOAD).encode()
     largest = body + b" " * (20_000 - len(body))
     answer = response(harness.invoke(http(largest, dialect=dialect, encoded=encoded)).reply)
@@ -228,10 +228,10 @@ def test_a_body_may_hold_20000_bytes(harness: Harness, dialect: Dialect, *, enco
     assert (answer.status, answer.error) == (413, "PayloadTooLarge")
 
 
-def test_bytes_count_not_letters(harness: Harness) -> None:
-    """A letter outside ASCII is more than one byte."""
+def test_bytes_count_not_characters(harness: Harness) -> None:
+    """A character outside ASCII is more than one byte."""
     body = json.dumps({**PAYLOAD, "colour": "ü" * 10_000}, ensure_ascii=False).encode()
-    assert refusal(harness, http(body)).error == "PayloadTooLarge"
+    assert rejection(harness, http(body)).error == "PayloadTooLarge"
 
 
 @pytest.mark.parametrize(
@@ -263,9 +263,9 @@ def test_bytes_count_not_letters(harness: Harness) -> None:
         "a long number",
     ],
 )
-def test_what_is_no_json_is_400(harness: Harness, event: object) -> None:
-    """The client is told so, and nothing of what it sent."""
-    answer = refusal(harness, event)
+def test_a_body_that_is_not_json_is_400(harness: Harness, event: object) -> None:
+    """The response names the problem and repeats nothing of the body."""
+    answer = rejection(harness, event)
     assert (answer.status, answer.error) == (400, "InvalidRequest")
     [error] = answer.body["errors"]
     assert error["pointer"] == ""
@@ -275,7 +275,7 @@ def test_what_is_no_json_is_400(harness: Harness, event: object) -> None:
 def test_all_broken_rules_are_listed_by_pointer(harness: Harness) -> None:
     """RFC 6901 pointers, with `~` and `/` escaped, each with its rule."""
     payload = {"name": "1", "name_prefix": "x" * 35, "a/b~c": 1, "description": 'say "no"'}
-    answer = refusal(harness, http(payload))
+    answer = rejection(harness, http(payload))
     assert answer.status == 400
     pointers = {error["pointer"] for error in answer.body["errors"]}
     assert pointers == {"/instance_id", "/name", "/name_prefix", "/description", "/a~1b~0c"}
@@ -284,8 +284,8 @@ def test_all_broken_rules_are_listed_by_pointer(harness: Harness) -> None:
 
 @pytest.mark.parametrize("action", ["status", "check", "verify", "delete", "", 1])
 def test_a_body_can_only_create(harness: Harness, action: object) -> None:
-    """What reads has a path of its own, or is not for HTTP."""
-    answer = refusal(harness, http({**PAYLOAD, "action": action}))
+    """Read actions have their own path, or are not available over HTTP."""
+    answer = rejection(harness, http({**PAYLOAD, "action": action}))
     assert (answer.status, answer.error) == (400, "InvalidRequest")
     assert answer.body["errors"][0]["pointer"] == "/action"
 
@@ -316,12 +316,12 @@ NOT_JSON = {"body": b"{"}
     ],
 )
 @in_each_dialect
-def test_refusals_come_in_one_order(
+def test_rejections_have_a_fixed_order(
     harness: Harness, dialect: Dialect, faults: list[dict[str, Any]], status: int
 ) -> None:
-    """Who is not known learns nothing more, and of several faults the first counts."""
+    """An unknown caller learns nothing more; of several problems the first counts."""
     said = {name: value for fault in faults for name, value in fault.items()}
-    assert refusal(harness, http(**{"body": b"{", **said}, dialect=dialect)).status == status
+    assert rejection(harness, http(**{"body": b"{", **said}, dialect=dialect)).status == status
 
 
 @pytest.mark.parametrize(
@@ -337,8 +337,8 @@ def test_refusals_come_in_one_order(
     ],
     ids=["401", "404", "405", "415", "413", "400", "400 by a rule"],
 )
-def test_a_scanner_wakes_nobody(harness: Harness, event: object) -> None:
-    """What is wrong with a request is a WARNING and counts as refused, never as a failed backup."""
+def test_client_errors_raise_no_alarm(harness: Harness, event: object) -> None:
+    """They are WARNINGs and count as `RequestsRefused`, never as `BackupFailed`."""
     invocation = harness.invoke(event)
     assert invocation.record["level"] == "WARNING"
     assert invocation.record["message"] == "request refused"
@@ -359,10 +359,10 @@ def test_a_scanner_wakes_nobody(harness: Harness, event: object) -> None:
         ("DBS.280404", 400, "InvalidRequest", False),
     ],
 )
-def test_the_services_refusal_is_a_problem_document(
+def test_a_rejection_by_the_service_is_a_problem_document(
     harness: Harness, code: str, status: int, error: str, *, retryable: bool
 ) -> None:
-    """With the service's code, and the name under which to ask again."""
+    """With the service's code and the backup name for a retry."""
     harness.emulator.faults.add(Fault(operation="CreateManualBackup", error_code=code))
     invocation = harness.invoke(http(request_id="request-1"))
     answer = response(invocation.reply)
@@ -384,7 +384,7 @@ def test_the_services_refusal_is_a_problem_document(
     assert invocation.record["message"] == "backup failed"
 
 
-def test_the_services_wish_to_wait_is_passed_on(harness: Harness) -> None:
+def test_retry_after_is_passed_on(harness: Harness) -> None:
     """`Retry-After` of a 429 that does not fit into the invocation."""
     harness.emulator.faults.add(Fault(operation="CreateManualBackup", status=429, retry_after=3600))
     answer = response(harness.invoke(http()).reply)
@@ -394,7 +394,7 @@ def test_the_services_wish_to_wait_is_passed_on(harness: Harness) -> None:
 
 
 def test_a_secret_that_cannot_be_read_is_503(harness: Harness) -> None:
-    """The caller may try again; the answer names the variable, not the secret."""
+    """Retryable; the response names the variable, not the secret."""
     harness.cloud.secrets.respond_next(400, "an unexpected error occurred while executing request")
     answer = response(harness.invoke(http()).reply)
     assert (answer.status, answer.error) == (503, "SecretUnavailable")
@@ -403,8 +403,8 @@ def test_a_secret_that_cannot_be_read_is_503(harness: Harness) -> None:
 
 
 @in_each_dialect
-def test_a_backup_can_be_asked_for(harness: Harness, dialect: Dialect) -> None:
-    """`GET` shows how far it is: 200, with size and end."""
+def test_get_shows_a_backup(harness: Harness, dialect: Dialect) -> None:
+    """200, with status, size and end time."""
     made = harness.emulator.add_backup(instance_id=INSTANCE_ID, size=1024)
     event = _question(made.id, dialect)
     invocation = harness.invoke(event)
@@ -418,7 +418,7 @@ def test_a_backup_can_be_asked_for(harness: Harness, dialect: Dialect) -> None:
 
 
 def test_an_unknown_backup_is_404(harness: Harness) -> None:
-    """Another 404 than that of an unknown path."""
+    """`BackupNotFound`, unlike the 404 of an unknown path."""
     answer = response(harness.invoke(_question("a" * 32 + "br14")).reply)
     assert (answer.status, answer.error) == (404, "BackupNotFound")
 
@@ -436,12 +436,12 @@ def test_an_unknown_backup_is_404(harness: Harness) -> None:
         ("x" * 65, {"instance_id": INSTANCE_ID}, "/backup_id"),
     ],
 )
-def test_a_malformed_question_is_400(
+def test_a_malformed_get_is_400(
     harness: Harness, backup_id: str, query: dict[str, str] | None, pointer: str
 ) -> None:
-    """The path cannot be left, and the query cannot ask for anything else."""
+    """The path and the query are validated."""
     event = http(None, method="GET", path=f"/backups/{backup_id}", query=query)
-    answer = refusal(harness, event)
+    answer = rejection(harness, event)
     assert (answer.status, answer.error) == (400, "InvalidRequest")
     assert [error["pointer"] for error in answer.body["errors"]] == [pointer]
 
@@ -456,7 +456,7 @@ def _refused_by(invocation: Invocation) -> str:
 
 
 def test_an_instance_that_is_not_allowed_is_403() -> None:
-    """Before any call, and as an error: somebody with a key tries what they may not."""
+    """Before any call, and logged as an error."""
     with Harness(ALLOWED_INSTANCES=INSTANCE_ID) as harness:
         invocation = harness.invoke(http({"instance_id": ELSEWHERE}))
         question = http(None, method="GET", path="/backups/one", query={"instance_id": ELSEWHERE})

@@ -64,7 +64,7 @@ class Mutant:
 
 
 RETRIES_BLINDLY: Final = Mutant(
-    f"{UNKNOWN}::test_a_backup_whose_answer_is_lost_is_found",
+    f"{UNKNOWN}::test_a_backup_with_a_lost_response_is_found",
     (
         Change(
             "actions/create_state",
@@ -86,7 +86,7 @@ TAKES_ABSENCE_FOR_PROOF: Final = Mutant(
     ),
 )
 READS_THE_FIRST_PAGE: Final = Mutant(
-    f"{LISTS}::test_a_lost_answer_is_found_on_the_last_page",
+    f"{LISTS}::test_a_backup_with_a_lost_response_is_found_on_the_last_page",
     (
         Change("gaussdb/pages", "is_over=is_last or is_stuck or is_enough,", "is_over=True,"),
         Change(
@@ -122,7 +122,7 @@ MAKES_A_NAME_PER_DELIVERY: Final = Mutant(
     ),
 )
 CALLS_AN_OPEN_OUTCOME_UNAVAILABLE: Final = Mutant(
-    f"{UNKNOWN}::test_the_caller_over_http_learns_how_to_ask_again",
+    f"{UNKNOWN}::test_an_http_caller_learns_how_to_retry",
     (
         Change(
             "gaussdb/api",
@@ -132,7 +132,7 @@ CALLS_AN_OPEN_OUTCOME_UNAVAILABLE: Final = Mutant(
     ),
 )
 TAKES_LOST_FOR_NOT_SENT: Final = Mutant(
-    f"{UNKNOWN}::test_a_backup_whose_answer_is_lost_is_found",
+    f"{UNKNOWN}::test_a_backup_with_a_lost_response_is_found",
     (
         Change(
             "gaussdb/api",
@@ -154,11 +154,11 @@ CAUGHT_BY_CHAOS: Final[dict[str, Mutant]] = {
 }
 CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
     "asks a sixth time after five refusals": Mutant(
-        f"{UNKNOWN}::test_throttling_that_does_not_end_is_throttling",
+        f"{UNKNOWN}::test_lasting_throttling_is_throttled",
         (Change("http_client/pauses", "MAX_THROTTLED: Final = 5", "MAX_THROTTLED: Final = 6"),),
     ),
     "forgets how often it was throttled": Mutant(
-        f"{UNKNOWN}::test_throttling_that_does_not_end_is_throttling",
+        f"{UNKNOWN}::test_lasting_throttling_is_throttled",
         (
             Change(
                 "actions/create_state",
@@ -168,7 +168,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         ),
     ),
     "looks again at a list that is refused": Mutant(
-        f"{UNKNOWN}::test_a_list_that_is_refused_ends_the_looking_at_once",
+        f"{UNKNOWN}::test_a_rejected_list_request_ends_the_lookup_at_once",
         (
             Change(
                 "actions/create_state",
@@ -178,7 +178,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         ),
     ),
     "does not say why the list shows nothing": Mutant(
-        f"{UNKNOWN}::test_a_list_that_is_refused_ends_the_looking_at_once",
+        f"{UNKNOWN}::test_a_rejected_list_request_ends_the_lookup_at_once",
         (Change("actions/create_state", "    if unread is None:\n", "    if True:\n"),),
     ),
     "asks again under a name that another instance holds": Mutant(
@@ -196,7 +196,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         ),
     ),
     "calls a backup whose time it cannot read another's": Mutant(
-        f"{NAMES}::test_a_backup_whose_time_cannot_be_read_is_never_anothers",
+        f"{NAMES}::test_a_matching_backup_with_an_unreadable_time_is_inconclusive",
         (
             Change(
                 "actions/lookup",
@@ -220,7 +220,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         (Change("actions/read", "        if age.undated:\n", "        if not age:\n"),),
     ),
     "checks no list": Mutant(
-        f"{READS}::test_a_check_finds_a_list_that_cannot_be_read",
+        f"{READS}::test_check_finds_a_missing_right_for_the_list",
         (
             Change(
                 "actions/read",
@@ -230,7 +230,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         ),
     ),
     "lets an odd entry hide the others": Mutant(
-        f"{LISTS}::test_an_entry_that_cannot_be_read_hides_no_other",
+        f"{LISTS}::test_an_unreadable_entry_does_not_hide_others",
         (Change("gaussdb/pages", "            continue\n", "            break\n"),),
     ),
     "believes the total rather than the pages": Mutant(
@@ -238,7 +238,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         (Change("gaussdb/pages", "is_last or is_stuck or is_enough", "listed >= (total or 0)"),),
     ),
     "takes an unreadable list for an empty one": Mutant(
-        f"{UNKNOWN}::test_nothing_is_asked_again_before_a_list_was_read",
+        f"{UNKNOWN}::test_no_create_request_is_repeated_before_a_list_was_read",
         (
             Change(
                 "actions/lookup",
@@ -248,7 +248,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         ),
     ),
     "lets a failed look-up replace the answer": Mutant(
-        f"{UNKNOWN}::test_a_list_that_stays_unreadable_ends_with_what_the_create_request_said",
+        f"{UNKNOWN}::test_a_list_that_stays_unreadable_ends_with_the_create_error",
         (
             Change(
                 "actions/lookup",
@@ -258,7 +258,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         ),
     ),
     "forgets what was left open": Mutant(
-        f"{UNKNOWN}::test_what_was_left_open_stays_open_when_a_later_request_is_refused",
+        f"{UNKNOWN}::test_an_unknown_outcome_stays_unknown_after_a_later_rejection",
         (
             Change(
                 "actions/create_state",
@@ -283,7 +283,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         ),
     ),
     "pauses not at all where it is asked for nothing": Mutant(
-        f"{UNKNOWN}::test_a_retry_after_of_nothing_does_not_abolish_the_pause",
+        f"{UNKNOWN}::test_a_retry_after_of_zero_does_not_remove_the_pause",
         (
             Change(
                 "actions/create_state",
@@ -307,7 +307,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         (Change("http_client/retry", "random.uniform(0.5, 1.0)", "random.uniform(1.0, 1.0)"),),
     ),
     "looks up what was never sent": Mutant(
-        f"{UNKNOWN}::test_a_connection_that_never_comes_about_is_no_unknown_outcome",
+        f"{UNKNOWN}::test_no_connection_is_no_unknown_outcome",
         (
             Change(
                 "gaussdb/api",
@@ -333,7 +333,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         ),
     ),
     "believes that a busy instance is another's work": Mutant(
-        f"{CONFLICTS}::test_a_refusal_over_this_events_own_backup_is_success",
+        f"{CONFLICTS}::test_a_rejection_because_of_the_own_backup_is_success",
         (
             Change(
                 "actions/create_state",
@@ -343,7 +343,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         ),
     ),
     "takes a failed backup for one": Mutant(
-        f"{CONFLICTS}::test_this_events_backup_that_failed_is_spent",
+        f"{CONFLICTS}::test_an_own_backup_that_failed_is_not_retryable",
         (
             Change(
                 "actions/lookup", '"FAILED": LookupStatus.OWN_FAILED', '"FAILED": LookupStatus.OWN'
@@ -351,7 +351,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         ),
     ),
     "takes a backup that is being deleted for one": Mutant(
-        f"{CONFLICTS}::test_this_events_backup_that_is_being_deleted_makes_the_instance_busy",
+        f"{CONFLICTS}::test_an_own_backup_that_is_deleting_is_a_busy_instance",
         (
             Change(
                 "actions/lookup",
@@ -425,7 +425,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         ),
     ),
     "keeps no reserve": Mutant(
-        f"{TIME}::test_the_reserve_is_not_slept_away",
+        f"{TIME}::test_no_pause_uses_the_reserve",
         (
             Change(
                 "clock",
@@ -435,7 +435,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         ),
     ),
     "gives one call all the time": Mutant(
-        f"{TIME}::test_a_create_request_that_hangs_leaves_time_for_a_look",
+        f"{TIME}::test_a_create_request_that_hangs_leaves_time_for_a_lookup",
         (
             Change(
                 "http_client/pauses",

@@ -1,6 +1,6 @@
-"""An accepted backup is not yet a backup: `status`, `check` and `verify` read how things are.
+"""An accepted backup is not a completed one: `status`, `check` and `verify` read how things are.
 
-The list of backups is the truth; the task list only lends a job ID.
+The list of backups decides; the task list only adds a job ID.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ LIST: Final = "ListBackups"
 READS: Final = {"status": LIST, "check": "ListInstances", "verify": LIST}
 ORDERS: Final = ("newest", "oldest", "shuffled")
 
-# The doors that let every action in. A queue tells only what failed, so its replies are not seen.
-DOORS: Final[Mapping[str, Callable[[Mapping[str, object]], Any]]] = {
+# The sources that take every action. A queue only reports failures, so it shows no replies.
+SOURCES: Final[Mapping[str, Callable[[Mapping[str, object]], Any]]] = {
     "direct": dict,
     "schedule": lambda payload: {**payload, "scheduled_time": "2026-11-23T21:30:00Z"},
     "eventbridge": bus_event,
@@ -39,19 +39,19 @@ DOORS: Final[Mapping[str, Callable[[Mapping[str, object]], Any]]] = {
 
 @pytest.fixture
 def harness() -> Iterator[Harness]:
-    """The function beside a cloud of its own, whose backups take ten minutes."""
+    """The function with its own local cloud, whose backups take ten minutes."""
     with Harness() as harness:
         harness.emulator.backup_seconds = 600
         yield harness
 
 
 def status(**which: str) -> dict[str, object]:
-    """The payload that asks for a backup by `backup_id` or `name`."""
+    """The payload for the status of a backup, by `backup_id` or `name`."""
     return {"action": "status", "instance_id": INSTANCE_ID, **which}
 
 
 def counted(invocation: Invocation) -> set[str]:
-    """The names of the metrics that an invocation wrote."""
+    """The names of the metrics of an invocation."""
     return {
         metric["Name"]
         for blob in invocation.metrics
@@ -61,12 +61,12 @@ def counted(invocation: Invocation) -> set[str]:
 
 
 def ages(invocation: Invocation) -> list[dict[str, Any]]:
-    """The metrics on the age of an instance's newest backup."""
+    """The metrics with the age of an instance's newest backup."""
     return [blob for blob in invocation.metrics if "BackupAgeHours" in blob]
 
 
-def answered_with(harness: Harness, *entries: Mapping[str, object]) -> None:
-    """The next list shows these backups, whatever it was asked for."""
+def list_returns(harness: Harness, *entries: Mapping[str, object]) -> None:
+    """Lets the next list contain these backups, whatever the request."""
     page = {"backups": entries, "total_count": len(entries)}
     harness.emulator.faults.add(Fault(operation=LIST, status=200, body=page))
 
@@ -76,7 +76,7 @@ def answered_with(harness: Harness, *entries: Mapping[str, object]) -> None:
 
 @pytest.mark.parametrize("by", ["backup_id", "name"])
 def test_a_backup_is_followed_until_it_is_completed(harness: Harness, by: str) -> None:
-    """First building, without size and end, then completed with both, as the service lists it."""
+    """First building, without size and end time, then completed with both."""
     made = harness.invoke(CREATE).reply
     which = {"backup_id": made["backup"]["id"], "name": made["backup"]["name"]}
     question = status(**{by: which[by]})
@@ -97,8 +97,8 @@ def test_a_backup_is_followed_until_it_is_completed(harness: Harness, by: str) -
     }
 
 
-def test_a_failed_backup_is_an_answer_and_no_error(harness: Harness) -> None:
-    """The question was answered; whoever asked decides what that means."""
+def test_a_failed_backup_is_a_result_and_no_error(harness: Harness) -> None:
+    """The action succeeded; the caller decides what the result means."""
     harness.emulator.fail_backup()
     made = harness.invoke(CREATE).reply
     harness.time.advance(600)
@@ -109,8 +109,8 @@ def test_a_failed_backup_is_an_answer_and_no_error(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("kind", ["manual", "auto"])
-def test_any_backup_of_the_instance_can_be_asked_for(harness: Harness, kind: Any) -> None:
-    """Also an automated one, and one that somebody else made; those have no job."""
+def test_status_works_for_any_backup_of_the_instance(harness: Harness, kind: Any) -> None:
+    """Also for automated backups and those of other callers, which have no job."""
     made = harness.emulator.add_backup(instance_id=INSTANCE_ID, type=kind, with_job=False)
     invocation = harness.invoke(status(backup_id=made.id))
     assert invocation.reply["outcome"] == "completed"
@@ -118,8 +118,8 @@ def test_any_backup_of_the_instance_can_be_asked_for(harness: Harness, kind: Any
     assert invocation.record["job_lookup"] == "none"
 
 
-def test_what_the_task_list_says_changes_no_outcome(harness: Harness) -> None:
-    """Its documents contradict each other: a job that failed or cannot be read says nothing."""
+def test_the_task_list_does_not_change_the_outcome(harness: Harness) -> None:
+    """The documents about jobs contradict each other, so only the list of backups counts."""
     made = harness.emulator.add_backup(instance_id=INSTANCE_ID)
     question = status(backup_id=made.id)
     harness.emulator.faults.add(Fault(operation="ListTasks", status=500, times=50))
@@ -133,7 +133,7 @@ def test_what_the_task_list_says_changes_no_outcome(harness: Harness) -> None:
 
 
 def test_a_backup_that_is_not_listed_is_not_found(harness: Harness) -> None:
-    """Whether it never was, was deleted, or belongs to another instance."""
+    """It never existed, was deleted, or belongs to another instance."""
     other = harness.emulator.add_instance()
     elsewhere = harness.emulator.add_backup(instance_id=other.id)
     gone = harness.emulator.add_backup(instance_id=INSTANCE_ID)
@@ -151,51 +151,49 @@ def test_a_backup_that_is_not_listed_is_not_found(harness: Harness) -> None:
 
 
 def test_a_backup_that_is_being_deleted_is_not_found(harness: Harness) -> None:
-    """Nobody can restore from it any more, though the list still shows it."""
+    """It cannot be restored any more, although the list still shows it."""
     made = harness.emulator.add_backup(instance_id=INSTANCE_ID, status="DELETING")
     assert harness.invoke(status(name=made.name)).error_name == "BackupNotFound"
 
 
-def test_a_state_that_nobody_documented_is_no_outcome(harness: Harness) -> None:
-    """It may pass: whoever asked is to ask again."""
+def test_an_undocumented_status_is_retryable(harness: Harness) -> None:
+    """It may change."""
     made = harness.emulator.add_backup(instance_id=INSTANCE_ID)
     entry = {
         **harness.invoke(status(backup_id=made.id)).reply["backup"],
         "status": "ARCHIVING",
     }
-    answered_with(harness, entry)
+    list_returns(harness, entry)
     invocation = harness.invoke(status(backup_id=made.id))
     assert invocation.error_name == "ServiceUnavailable"
     assert invocation.record["retryable"] is True
 
 
-def test_the_list_is_not_believed_to_be_filtered(harness: Harness) -> None:
-    """Another instance's backup of that very name and ID is not the one that was meant."""
+def test_the_function_filters_the_list_itself(harness: Harness) -> None:
+    """A backup of another instance with the same name and ID does not match."""
     made = harness.emulator.add_backup(instance_id=INSTANCE_ID)
     entry = harness.invoke(status(name=made.name)).reply["backup"]
     for which in ({"name": made.name}, {"backup_id": made.id}):
-        answered_with(harness, {**entry, "instance_id": "0" * 32 + "in14"})
+        list_returns(harness, {**entry, "instance_id": "0" * 32 + "in14"})
         assert harness.invoke(status(**which)).error_name == "BackupNotFound"
 
 
-def test_a_name_that_was_freed_and_taken_again_means_the_backup_that_stays(
+def test_of_two_backups_with_one_name_the_deleting_one_does_not_count(
     harness: Harness,
 ) -> None:
-    """While the first is being deleted the list may show both, in either order."""
+    """During a deletion the list may show both, in either order."""
     made = harness.emulator.add_backup(instance_id=INSTANCE_ID)
     entry = harness.invoke(status(name=made.name)).reply["backup"]
     leaving = {**entry, "id": "0" * 32 + "br14", "status": "DELETING"}
     for listed in ([entry, leaving], [leaving, entry]):
-        answered_with(harness, *listed)
+        list_returns(harness, *listed)
         assert harness.invoke(status(name=made.name)).reply["backup"]["id"] == made.id
 
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("listed", [100, 101, 205])
-def test_a_name_is_found_on_whatever_page_it_stands(
-    harness: Harness, order: Any, listed: int
-) -> None:
-    """However many backups there are, and in whatever order the service lists them."""
+def test_a_name_is_found_on_every_page(harness: Harness, order: Any, listed: int) -> None:
+    """In every order of the list."""
     harness.emulator.list_order = order
     made = [
         harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=hour))
@@ -209,7 +207,7 @@ def test_a_name_is_found_on_whatever_page_it_stands(
 
 
 def test_an_id_costs_one_page(harness: Harness) -> None:
-    """The service looks for it itself."""
+    """The service filters by ID."""
     made = [
         harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=hour))
         for hour in range(1, 150)
@@ -220,7 +218,7 @@ def test_an_id_costs_one_page(harness: Harness) -> None:
 
 
 def test_a_list_that_changes_between_its_pages_shows_no_absence(harness: Harness) -> None:
-    """It is read again before a backup is said not to be there; what it shows is there."""
+    """It is read again before the result is `BackupNotFound`."""
     harness.emulator.list_order = "newest"
     made = [
         harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=hour))
@@ -249,10 +247,10 @@ def test_a_list_that_changes_between_its_pages_shows_no_absence(harness: Harness
         ("A STATE OF NEXT YEAR", "not_ready"),
     ],
 )
-def test_a_check_tells_whether_a_backup_could_begin(
+def test_check_shows_whether_a_backup_could_begin(
     harness: Harness, state: str, outcome: str
 ) -> None:
-    """It shows the instance as the service has it, and asks for nothing to be made."""
+    """It shows the instance as the service lists it, and creates nothing."""
     checked = harness.emulator.add_instance(name="billing", status=state)
     invocation = harness.invoke({"action": "check", "instance_id": checked.id})
     assert invocation.reply == {
@@ -264,8 +262,8 @@ def test_a_check_tells_whether_a_backup_could_begin(
     assert harness.emulator.backups == []
 
 
-def test_an_instance_under_backup_is_busy(harness: Harness) -> None:
-    """With one of its own, until that is completed."""
+def test_an_instance_with_a_running_backup_is_busy(harness: Harness) -> None:
+    """Until the backup is completed."""
     harness.invoke(CREATE)
     assert harness.invoke(CHECK).reply["outcome"] == "busy"
     harness.time.advance(600)
@@ -273,13 +271,13 @@ def test_an_instance_under_backup_is_busy(harness: Harness) -> None:
 
 
 def test_an_unknown_instance_is_not_found(harness: Harness) -> None:
-    """It was deleted, or lies in another project."""
+    """It was deleted, or belongs to another project."""
     invocation = harness.invoke({**CHECK, "instance_id": "0" * 32 + "in14"})
     assert invocation.error_name == "InstanceNotFound"
 
 
-def test_a_check_shows_whether_the_credentials_work(harness: Harness) -> None:
-    """It reads the secret and logs in, so that a deployment can be tried without a backup."""
+def test_check_shows_whether_the_credentials_work(harness: Harness) -> None:
+    """It reads the secret and logs in, so a deployment can be tested without a backup."""
     harness.cloud.secrets.put(CREDENTIALS_SECRETS["password"], {**USER, "password": "outdated-one"})
     invocation = harness.invoke(CHECK)
     assert invocation.error_name == "CredentialsRejected"
@@ -290,7 +288,7 @@ def test_a_check_shows_whether_the_credentials_work(harness: Harness) -> None:
 
 
 def test_a_fresh_backup_is_shown_with_its_age(harness: Harness) -> None:
-    """Its age counts from when it began, for that is the state which it holds."""
+    """The age counts from `begin_time`, because a backup has the state of that time."""
     made = harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=5), size=1024)
     reply = harness.invoke(VERIFY).reply
     assert reply["outcome"] == "fresh"
@@ -300,8 +298,8 @@ def test_a_fresh_backup_is_shown_with_its_age(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("zone", ["+0800", "-0330", "+0000", "Z"])
-def test_the_service_may_write_its_times_in_any_zone(harness: Harness, zone: str) -> None:
-    """Hours are not to be lost or won by an offset."""
+def test_times_of_the_service_may_have_any_zone(harness: Harness, zone: str) -> None:
+    """The age is the same for every offset."""
     harness.emulator.time_zone = zone
     harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=5))
     assert harness.invoke(VERIFY).reply["age_hours"] == pytest.approx(5, abs=0.01)
@@ -321,7 +319,7 @@ def test_the_newest_counts_wherever_it_is_listed(harness: Harness, order: Any) -
 
 
 def test_only_what_can_be_restored_counts(harness: Harness) -> None:
-    """A backup that failed, still builds, is being deleted or is empty is none; nor another's."""
+    """Not a backup that failed, is being built or deleted, is empty, or is of another instance."""
     whole = harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=20))
     for state in ("FAILED", "BUILDING", "DELETING"):
         harness.emulator.add_backup(
@@ -334,7 +332,7 @@ def test_only_what_can_be_restored_counts(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize(("hours", "error"), [(23.9, None), (24.1, "BackupStale")])
-def test_the_greatest_age_is_the_callers_to_choose(
+def test_the_caller_chooses_the_maximum_age(
     harness: Harness, hours: float, error: str | None
 ) -> None:
     """Up to it a backup is fresh, above it stale."""
@@ -345,15 +343,15 @@ def test_the_greatest_age_is_the_callers_to_choose(
     assert harness.invoke({**VERIFY, "max_age_hours": 0.001}).error_name == "BackupStale"
 
 
-def test_a_clock_that_is_behind_makes_no_negative_age(harness: Harness) -> None:
-    """A backup of this moment is new, whatever the two clocks say."""
+def test_the_age_is_never_negative(harness: Harness) -> None:
+    """The function's clock may be behind."""
     harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(0))
     harness.time.clock_offset = -90
     assert harness.invoke(VERIFY).reply["age_hours"] == 0
 
 
-def test_what_manual_backups_add_up_to_is_shown(harness: Harness) -> None:
-    """Nobody deletes them, and they cost: all are counted, automated ones are not."""
+def test_verify_shows_the_number_and_size_of_manual_backups(harness: Harness) -> None:
+    """They cost money until somebody deletes them; automated ones do not count."""
     hour = timedelta(hours=1)
     for size in (100.5, 200.0):
         harness.emulator.add_backup(instance_id=INSTANCE_ID, size=size, age=hour)
@@ -363,8 +361,8 @@ def test_what_manual_backups_add_up_to_is_shown(harness: Harness) -> None:
     assert (reply["manual_backups"], reply["manual_mb"]) == (3, 300.5)
 
 
-def test_a_stale_backup_is_an_error_that_repeating_does_not_mend(harness: Harness) -> None:
-    """The log tells the age, the metric too, and no backup counts as failed."""
+def test_a_stale_backup_is_an_error_that_is_not_retryable(harness: Harness) -> None:
+    """The log and the metric show the age, and no backup counts as failed."""
     harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=30))
     invocation = harness.invoke(VERIFY)
     assert invocation.error_name == "BackupStale"
@@ -379,7 +377,7 @@ def test_a_stale_backup_is_an_error_that_repeating_does_not_mend(harness: Harnes
 
 
 def test_without_a_completed_backup_there_is_no_age(harness: Harness) -> None:
-    """The error says so; the missing figure is for the alarm that treats it as a breach."""
+    """The alarm treats the missing metric as a breach."""
     harness.emulator.add_backup(instance_id=INSTANCE_ID, status="FAILED")
     invocation = harness.invoke(VERIFY)
     assert invocation.error_name == "BackupStale"
@@ -388,7 +386,7 @@ def test_without_a_completed_backup_there_is_no_age(harness: Harness) -> None:
 
 
 def test_the_age_is_a_metric_of_each_instance(harness: Harness) -> None:
-    """Under the service and the instance; several in one batch do not mix."""
+    """With the dimensions service and instance; instances of one batch are separate."""
     other = harness.emulator.add_instance()
     hours = {INSTANCE_ID: 3, other.id: 7}
     for instance_id, age in hours.items():
@@ -412,7 +410,7 @@ def in_another_form(field: str, value: object) -> Callable[[dict[str, object]], 
 
 @pytest.mark.parametrize("time", ["2026-11-28 08:01:10", "2026-11-28T08:01:10", "soon", "", None])
 def test_a_time_that_cannot_be_read_is_no_age(harness: Harness, time: str | None) -> None:
-    """Without its zone a time may be any of 26 hours: the backup is not called stale for that."""
+    """Without a zone the time is uncertain by 26 hours, so the backup is not called stale."""
     harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=1))
     harness.emulator.alter_entry = in_another_form("begin_time", time)
     invocation = harness.invoke(VERIFY)
@@ -423,7 +421,7 @@ def test_a_time_that_cannot_be_read_is_no_age(harness: Harness, time: str | None
 
 
 def test_a_time_that_ends_in_utc_has_a_zone(harness: Harness) -> None:
-    """The service writes its instances' times so."""
+    """The service writes the times of instances in this form."""
     began = harness.emulator.clock.now() - timedelta(hours=5)
     harness.emulator.add_backup(instance_id=INSTANCE_ID)
     harness.emulator.alter_entry = in_another_form("begin_time", f"{began:%Y-%m-%d %H:%M:%S} UTC")
@@ -449,18 +447,18 @@ ODD_ENTRIES: Final[Mapping[str, object]] = {
 
 @pytest.mark.parametrize("odd", ODD_ENTRIES)
 @pytest.mark.parametrize("action", ["status", "verify"])
-def test_an_odd_entry_hides_no_backup(harness: Harness, action: str, odd: str) -> None:
+def test_an_unreadable_entry_does_not_hide_backups(harness: Harness, action: str, odd: str) -> None:
     """The reply is the same as without it; the log counts it."""
-    payloads, _ = well(harness)
+    payloads, _ = successful_payload(harness)
     expected = harness.invoke(payloads[action]).reply
     harness.emulator.odd_entries = (ODD_ENTRIES[odd],)
     invocation = harness.invoke(payloads[action])
-    assert _steady(invocation.reply) == _steady(expected)
+    assert _without_age(invocation.reply) == _without_age(expected)
     assert invocation.record["unreadable_entries"] == 1
 
 
-def test_a_stale_backup_beside_odd_entries_is_stale(harness: Harness) -> None:
-    """An entry that holds no completed backup says nothing of one."""
+def test_a_stale_backup_beside_unreadable_entries_is_stale(harness: Harness) -> None:
+    """An unreadable entry is no completed backup."""
     harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=30))
     harness.emulator.odd_entries = tuple(ODD_ENTRIES.values())
     invocation = harness.invoke(VERIFY)
@@ -469,7 +467,7 @@ def test_a_stale_backup_beside_odd_entries_is_stale(harness: Harness) -> None:
 
 
 def test_another_instances_backup_is_not_fresh_for_this_one(harness: Harness) -> None:
-    """Nor does a service that ignores the filter add others' to the number of manual ones."""
+    """Nor does it count as one of the manual backups."""
     harness.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=30))
     other = {
         "id": "y1br14",
@@ -487,9 +485,9 @@ def test_another_instances_backup_is_not_fresh_for_this_one(harness: Harness) ->
 
 
 @pytest.mark.parametrize("wrong_by", [-1, 1, 100])
-def test_a_total_that_is_wrong_hides_no_backup(harness: Harness, wrong_by: int) -> None:
-    """What is listed is there; only what is not there needs a list whose pages agree."""
-    payloads, _ = well(harness)
+def test_a_wrong_total_does_not_hide_backups(harness: Harness, wrong_by: int) -> None:
+    """Only absence needs pages that agree."""
+    payloads, _ = successful_payload(harness)
     harness.emulator.alter_total = lambda total: total + wrong_by
     assert harness.invoke(payloads["status"]).reply["outcome"] == "completed"
     assert harness.invoke(payloads["verify"]).reply["outcome"] == "fresh"
@@ -506,10 +504,10 @@ def test_a_total_that_is_wrong_hides_no_backup(harness: Harness, wrong_by: int) 
     ],
     ids=["no right", "no such path", "no list"],
 )
-def test_a_check_finds_a_list_that_cannot_be_read(
+def test_check_finds_a_missing_right_for_the_list(
     harness: Harness, fault: dict[str, Any], error: str
 ) -> None:
-    """Without the list a lost response cannot be looked up: better to know before the night."""
+    """Without the list a lost response cannot be looked up."""
     harness.emulator.faults.add(Fault(operation=LIST, **fault))
     assert harness.invoke(CHECK).error_name == error
 
@@ -517,44 +515,44 @@ def test_a_check_finds_a_list_that_cannot_be_read(
 # ------------------------------------------------------------------ every door
 
 
-def well(harness: Harness) -> tuple[Mapping[str, Mapping[str, object]], str]:
-    """A payload of each action that ends well, and the backup that it is about."""
+def successful_payload(harness: Harness) -> tuple[Mapping[str, Mapping[str, object]], str]:
+    """A payload of each action that succeeds, and the backup that it concerns."""
     made = harness.emulator.add_backup("nightly-1", instance_id=INSTANCE_ID, age=timedelta(hours=1))
     return {"status": status(name=made.name), "check": CHECK, "verify": VERIFY}, made.id
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_every_door_for_all_actions_takes_them(harness: Harness, door: str) -> None:
-    """The reply is the same everywhere; the log names the door; nothing is made."""
-    payloads, made = well(harness)
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_source_takes_the_read_actions(harness: Harness, source: str) -> None:
+    """The reply is the same for all sources, and the log names the source."""
+    payloads, made = successful_payload(harness)
     for payload in payloads.values():
         direct = harness.invoke(payload).reply
-        invocation = harness.invoke(DOORS[door](payload))
+        invocation = harness.invoke(SOURCES[source](payload))
         replies: dict[str, Any] = {
             "sns": {"replies": [direct]},
             "sqs": {"batchItemFailures": []},
         }
-        expected = replies.get(door, direct)
-        assert _steady(invocation.reply) == _steady(expected)
-        assert invocation.record["trigger"] == door
+        expected = replies.get(source, direct)
+        assert _without_age(invocation.reply) == _without_age(expected)
+        assert invocation.record["trigger"] == source
         assert invocation.record["instance_id"] == INSTANCE_ID
     assert [backup.id for backup in harness.emulator.backups] == [made]
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_stale_backup_reaches_whoever_watches_each_door(harness: Harness, door: str) -> None:
-    """A queue gets its message back, for its dead letters; all others see the error raised."""
-    invocation = harness.invoke(DOORS[door](VERIFY))
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_stale_backup_is_reported_by_every_source(harness: Harness, source: str) -> None:
+    """A queue gets the message back, for its dead-letter queue; the others raise the error."""
+    invocation = harness.invoke(SOURCES[source](VERIFY))
     assert invocation.record["error"] == "BackupStale"
-    if door == "sqs":
+    if source == "sqs":
         assert invocation.reply == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
     else:
         assert invocation.error_name == "BackupStale"
 
 
-def test_http_asks_by_path(harness: Harness) -> None:
-    """The `GET` takes the same way as `status` elsewhere."""
-    payloads, made = well(harness)
+def test_http_reads_the_status_by_path(harness: Harness) -> None:
+    """`GET` does the same as `status`."""
+    payloads, made = successful_payload(harness)
     event = http(None, method="GET", path=f"/backups/{made}", query={"instance_id": INSTANCE_ID})
     invocation = harness.invoke(event)
     answer = response(invocation.reply)
@@ -562,9 +560,9 @@ def test_http_asks_by_path(harness: Harness) -> None:
     assert invocation.record["trigger"] == "http"
 
 
-def test_each_action_has_its_own_line(harness: Harness) -> None:
-    """INFO with the outcome and what it is about; no attempt, for nothing is asked to be made."""
-    payloads, made = well(harness)
+def test_each_action_has_its_own_log_line(harness: Harness) -> None:
+    """INFO with the outcome; without `attempts`, because no create request is sent."""
+    payloads, made = successful_payload(harness)
     lines = {action: harness.invoke(payload).record for action, payload in payloads.items()}
     told = {action: (line["message"], line["outcome"]) for action, line in lines.items()}
     assert told == {
@@ -583,9 +581,9 @@ def test_each_action_has_its_own_line(harness: Harness) -> None:
     assert (lines["verify"]["manual_backups"], lines["verify"]["manual_mb"]) == (1, 2048.0)
 
 
-def test_reading_counts_as_no_backup(harness: Harness) -> None:
-    """Neither as accepted nor as failed: those alarms are for backups."""
-    payloads, _ = well(harness)
+def test_read_actions_do_not_count_as_backups(harness: Harness) -> None:
+    """Neither as accepted nor as failed, because those alarms are for backups."""
+    payloads, _ = successful_payload(harness)
     for action, payload in payloads.items():
         assert counted(harness.invoke(payload)) == {"ApiLatency"} | (
             {"BackupAgeHours"} if action == "verify" else set()
@@ -608,11 +606,11 @@ def test_reading_counts_as_no_backup(harness: Harness) -> None:
     ],
     ids=["503", "a page", "a reset", "half an answer", "429"],
 )
-def test_an_outage_is_told_as_one_that_passes(
+def test_an_outage_is_service_unavailable(
     harness: Harness, fault: dict[str, Any], error: str
 ) -> None:
-    """Nothing was asked to be made, so nothing is unknown: whoever asked may ask again."""
-    payloads, _ = well(harness)
+    """No create request was sent, so the outcome is not unknown."""
+    payloads, _ = successful_payload(harness)
     for action, payload in payloads.items():
         harness.emulator.faults.script([Fault(operation=READS[action], times=500, **fault)])
         invocation = harness.invoke(payload, seconds=15)
@@ -622,9 +620,9 @@ def test_an_outage_is_told_as_one_that_passes(
         assert harness.invoke(payload).error_name is None
 
 
-def test_a_hiccup_is_no_outage(harness: Harness) -> None:
-    """A failed answer and a lost one are asked for again within the invocation."""
-    payloads, _ = well(harness)
+def test_a_read_request_is_repeated_after_a_single_failure(harness: Harness) -> None:
+    """A failed or lost response is requested again within the invocation."""
+    payloads, _ = successful_payload(harness)
     for action, payload in payloads.items():
         read = READS[action]
         hiccups = [Fault(operation=read, status=502), Fault(operation=read, kind="close")]
@@ -633,8 +631,8 @@ def test_a_hiccup_is_no_outage(harness: Harness) -> None:
         assert harness.emulator.faults.waiting == ()
 
 
-def _steady(reply: Any) -> Any:
-    """A reply without the age, which grows from one look to the next."""
+def _without_age(reply: Any) -> Any:
+    """A reply without the age, which grows between two requests."""
     if isinstance(reply, dict):
-        return {name: _steady(part) for name, part in reply.items() if name != "age_hours"}
-    return [_steady(part) for part in reply] if isinstance(reply, list) else reply
+        return {name: _without_age(part) for name, part in reply.items() if name != "age_hours"}
+    return [_without_age(part) for part in reply] if isinstance(reply, list) else reply

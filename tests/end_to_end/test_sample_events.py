@@ -1,4 +1,4 @@
-"""Every dialect as AWS writes it, through AWS's own emulator: the samples, and the generator's."""
+"""Every event source in AWS's own formats, through AWS's emulator: our samples and AWS's."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ TOLD = {
 
 
 class Lambda:
-    """One execution environment of the function beside a cloud of its own."""
+    """One execution environment of the function with its own local cloud."""
 
     def __init__(self, cloud: LocalCloud, function: LambdaRuntime) -> None:
         self.emulator = cloud.emulator
         self.function = function
 
     def invoke(self, event: object) -> tuple[Any, dict[str, Any]]:
-        """The reply to an event, and the one log line about it."""
+        """The reply to an event, and its one log line."""
         seen = len(self.function.records())
         reply = self.function.invoke(event)
         [line] = [one for one in self.function.records()[seen:] if "message" in one]
@@ -71,20 +71,20 @@ class Lambda:
 
 @pytest.fixture(scope="module")
 def lambda_() -> Iterator[Lambda]:
-    """The function in the Runtime Interface Emulator; backups are complete at once."""
+    """The function in the Runtime Interface Emulator; backups complete at once."""
     with LocalCloud() as cloud, LambdaRuntime(cloud.environment()) as function:
         cloud.emulator.backup_seconds = 0
         yield Lambda(cloud, function)
 
 
-def test_there_is_a_sample_of_each_dialect() -> None:
-    """And each one is known here."""
+def test_every_sample_is_known_here() -> None:
+    """And every event source has a sample."""
     assert {path.stem for path in SAMPLES.iterdir()} == set(TOLD)
 
 
 @pytest.mark.parametrize("name", TOLD)
 def test_every_sample_makes_its_backup(lambda_: Lambda, name: str) -> None:
-    """The log line carries the job that the service began; so does the reply, where it has room."""
+    """The log line has the job that the service started, and so has the reply if it has room."""
     reply, line = lambda_.invoke(signed(sample(name), now=time.time()))
     trigger, correlation_id = TOLD[name]
     assert (line["message"], line["outcome"]) == ("backup accepted", "created")
@@ -114,8 +114,10 @@ def test_every_sample_makes_its_backup(lambda_: Lambda, name: str) -> None:
         (http(headers={"content-type": "text/plain"}), 415),
     ],
 )
-def test_http_is_answered_never_raised(lambda_: Lambda, event: object, status: int) -> None:
-    """A raised exception would be the gateway's own 500 or 502, with a traceback in the log."""
+def test_an_http_error_is_a_response_and_never_raised(
+    lambda_: Lambda, event: object, status: int
+) -> None:
+    """A raised exception would become the gateway's own 500 or 502."""
     reply, line = lambda_.invoke(event)
     assert reply["statusCode"] == status
     kind = "application/json" if status < 300 else "application/problem+json"
@@ -123,7 +125,7 @@ def test_http_is_answered_never_raised(lambda_: Lambda, event: object, status: i
     assert line["level"] in {"INFO", "WARNING", "ERROR"}
 
 
-def test_a_batch_that_failed_whole_is_a_list(lambda_: Lambda) -> None:
+def test_a_batch_that_failed_completely_is_a_list(lambda_: Lambda) -> None:
     """Lambda's poller never sees an exception."""
     batch = sample("sqs")
     batch["Records"][0]["body"] = json.dumps({"instance_id": ELSEWHERE})
@@ -132,8 +134,8 @@ def test_a_batch_that_failed_whole_is_a_list(lambda_: Lambda) -> None:
     assert line["error"] == "InstanceNotFound"
 
 
-def refused(code: str) -> Fault:
-    """The service refuses the next create request."""
+def rejected(code: str) -> Fault:
+    """Lets the service reject the next create request."""
     return Fault(operation="CreateManualBackup", error_code=code)
 
 
@@ -143,10 +145,10 @@ def refused(code: str) -> Fault:
         ("InvalidRequest", {"colour": "blue"}, None),
         ("InvalidRequest", {"detail-type": "Backup Requested"}, None),
         ("InstanceNotFound", {"instance_id": ELSEWHERE}, None),
-        ("InstanceNotReady", PAYLOAD, refused("DBS.201014")),
-        ("InstanceBusy", PAYLOAD, refused("DBS.201202")),
-        ("PermissionDenied", PAYLOAD, refused("DBS.201003")),
-        ("RequestRejected", PAYLOAD, refused("DBS.201207")),
+        ("InstanceNotReady", PAYLOAD, rejected("DBS.201014")),
+        ("InstanceBusy", PAYLOAD, rejected("DBS.201202")),
+        ("PermissionDenied", PAYLOAD, rejected("DBS.201003")),
+        ("RequestRejected", PAYLOAD, rejected("DBS.201207")),
         ("Throttled", PAYLOAD, Fault(status=429, retry_after=3600)),
         ("BackupNotFound", {**PAYLOAD, "action": "status", "name": "unknown"}, None),
         ("BackupStale", {**PAYLOAD, "action": "verify", "max_age_hours": 1e-9}, None),
@@ -157,7 +159,7 @@ def refused(code: str) -> Fault:
 def test_step_functions_finds_the_error_by_its_name(
     lambda_: Lambda, error: str, event: object, fault: Fault | None
 ) -> None:
-    """`errorType`, which `Retry` and `Catch` match, is the contract's name; the message a line."""
+    """`errorType`, which `Retry` and `Catch` match, is the error's name; the message is a line."""
     if fault is not None:
         lambda_.emulator.faults.add(fault)
     with pytest.raises(FunctionFailed) as failure:
@@ -171,7 +173,7 @@ def test_step_functions_finds_the_error_by_its_name(
 
 @functools.cache
 def generated(*command: str) -> Any:
-    """What `sam local generate-event` makes."""
+    """The event that `sam local generate-event` makes."""
     if not SAM.exists():
         pytest.skip("there is no .venv-sam: make test sets it up")
     done = subprocess.run(
@@ -189,14 +191,14 @@ ESCAPED = json.dumps(BODY)[1:-1]
 
 
 def with_caller(event: Any) -> Any:
-    """The generator's REST request, whose caller it leaves unknown."""
+    """The generator's REST event with an authenticated caller."""
     event = copy.deepcopy(event)
     event["requestContext"]["identity"] |= {"userArn": USER_ARN, "caller": "AIDACKCEVSQ6C2EXAMPLE"}
     return event
 
 
 def test_a_generated_batch_makes_a_backup(lambda_: Lambda) -> None:
-    """`sqs receive-message`, as it comes."""
+    """`sqs receive-message`, unchanged."""
     event = generated("sqs", "receive-message", "--body", ESCAPED)
     reply, line = lambda_.invoke(event)
     assert reply == {"batchItemFailures": []}
@@ -205,7 +207,7 @@ def test_a_generated_batch_makes_a_backup(lambda_: Lambda) -> None:
 
 
 def test_a_generated_notification_makes_a_backup(lambda_: Lambda) -> None:
-    """`sns notification`, as it comes."""
+    """`sns notification`, unchanged."""
     event = generated("sns", "notification", "--message", ESCAPED)
     reply, line = lambda_.invoke(event)
     assert [one["outcome"] for one in reply["replies"]] == ["created"]
@@ -213,14 +215,14 @@ def test_a_generated_notification_makes_a_backup(lambda_: Lambda) -> None:
 
 
 def test_a_generated_scheduled_event_makes_a_backup(lambda_: Lambda) -> None:
-    """`cloudwatch scheduled-event`, though it lacks a version and lies in 1970."""
+    """`cloudwatch scheduled-event`, which has no version and a time in 1970."""
     reply, line = lambda_.invoke(generated("cloudwatch", "scheduled-event"))
     assert reply["outcome"] == "created"
     assert line["correlation_id"] == "1970-01-01T00:00:00Z"
 
 
 def test_a_generated_http_request_makes_a_backup(lambda_: Lambda) -> None:
-    """`apigateway http-api-proxy`: base64, without a Content-Type, and with the claims of a JWT."""
+    """`apigateway http-api-proxy`: base64, no Content-Type, and the claims of a JWT."""
     path = ("--path", "backups", "--method", "POST")
     event = generated("apigateway", "http-api-proxy", "--body", BODY, *path)
     reply, line = lambda_.invoke(event)
@@ -232,7 +234,7 @@ def test_a_generated_http_request_makes_a_backup(lambda_: Lambda) -> None:
 
 @pytest.mark.parametrize("stage", ["prod", "backups"])
 def test_a_generated_rest_request_makes_a_backup(lambda_: Lambda, stage: str) -> None:
-    """`apigateway aws-proxy`: base64; nobody vouches for its caller until an identity is there."""
+    """`apigateway aws-proxy`: base64; rejected until it has an authenticated identity."""
     path = ("--path", "backups", "--method", "POST", "--stage", stage)
     event = generated("apigateway", "aws-proxy", "--body", BODY, *path)
     assert base64.b64decode(event["body"]) == BODY.encode()
@@ -258,7 +260,7 @@ OPEN = {
 
 
 def differences(theirs: Any, ours: Any, place: str = "") -> set[str]:
-    """What only one of them has (`-` theirs, `+` ours), and what is of another type (`~`)."""
+    """What only one of them has (`-` theirs, `+` ours), and what has another type (`~`)."""
     if theirs is None or ours is None:
         return set()
     if type(theirs) is not type(ours):
@@ -324,7 +326,7 @@ WHERE_GIVEN = {"-/cookies", "-/pathParameters", "-/queryStringParameters", "-/st
     ],
 )
 def test_samples_keep_the_generators_shape(name: str, command: str, expected: set[str]) -> None:
-    """They differ from AWS's own samples in nothing but what is named here."""
+    """They differ from AWS's own samples only in what is listed here."""
     theirs = generated(*command.split())
     ours = {"Records": sample(name)} if name == "pipes" else sample(name)
     assert differences(theirs, ours) == expected

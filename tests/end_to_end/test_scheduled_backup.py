@@ -1,4 +1,4 @@
-"""The main job as Lambda does it: an event comes in, a backup is accepted, its job is logged."""
+"""The main use in Lambda's runtime: an event becomes a backup, and its job ID is logged."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EXPECTED_FIELDS = {
 
 @pytest.fixture
 def cloud() -> Iterator[LocalCloud]:
-    """A cloud of the test's own, whose backups are complete at once."""
+    """A local cloud whose backups complete at once."""
     with LocalCloud() as cloud:
         cloud.emulator.backup_seconds = 0
         yield cloud
@@ -52,7 +52,7 @@ def accepted(function: LambdaRuntime) -> list[dict[str, Any]]:
 def test_an_event_becomes_a_backup_whose_job_is_in_the_log(
     cloud: LocalCloud, credentials: Credentials
 ) -> None:
-    """By a timer, over HTTP and directly; the job is the one that the service itself recorded."""
+    """For a schedule, HTTP and direct invocation; the job ID is the one of the service."""
     events = [sample("schedule"), sample("scheduled-event"), sample("http-api"), sample("direct")]
     with LambdaRuntime(cloud.environment(credentials)) as function:
         replies = [function.invoke(event) for event in events]
@@ -74,7 +74,7 @@ def test_an_event_becomes_a_backup_whose_job_is_in_the_log(
 
 @both_kinds
 def test_a_warm_invocation_is_one_http_call(cloud: LocalCloud, credentials: Credentials) -> None:
-    """The first one reads the secret and logs in if it must; the second one only asks."""
+    """The first invocation reads the secret and logs in, the second only creates."""
     with LambdaRuntime(cloud.environment(credentials)) as function:
         function.invoke(PAYLOAD)
         first = [call.operation for call in cloud.emulator.calls]
@@ -100,8 +100,8 @@ print(json.dumps([event for event in seen if event in {
 """
 
 
-def test_importing_the_handler_touches_nobody(cloud: LocalCloud) -> None:
-    """The secrets extension refuses during init, and a failed init is run again."""
+def test_importing_the_handler_sends_no_request(cloud: LocalCloud) -> None:
+    """The secrets extension refuses requests during init."""
     done = subprocess.run(
         [sys.executable, "-c", IMPORT],
         capture_output=True,
@@ -128,7 +128,7 @@ def test_importing_the_handler_touches_nobody(cloud: LocalCloud) -> None:
 def test_a_broken_configuration_fails_in_one_line(
     cloud: LocalCloud, variable: str, value: str | None
 ) -> None:
-    """At cold start, naming the variable and never its value, neither to the caller nor the log."""
+    """At cold start, with the name of the variable and never its value."""
     environment = cloud.environment()
     environment.pop(variable, None)
     if value is not None:
@@ -144,8 +144,8 @@ def test_a_broken_configuration_fails_in_one_line(
     assert "with-a-value" not in log + json.dumps(failure.value.response)
 
 
-def test_nobody_imports_boto() -> None:
-    """AWS is spoken to over plain HTTP, by the function and its tests alike."""
+def test_boto_is_never_imported() -> None:
+    """The function and its tests call AWS over plain HTTP."""
     imported = set()
     for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_bytes())):

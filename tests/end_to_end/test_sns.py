@@ -1,4 +1,4 @@
-"""A topic's notifications: every record is tried, and a failure is told by raising it."""
+"""SNS: every record is tried, and a failure is raised."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("backups_complete_at_once")
 
 
 def test_all_replies_come_in_the_order_of_the_records(harness: Harness) -> None:
-    """One reply per notification, each the reply that a direct caller would get."""
+    """One reply per notification, the same as for a direct call."""
     prefixes = ["first", "second", "third"]
     invocation = harness.invoke(sns(*[{**PAYLOAD, "name_prefix": prefix} for prefix in prefixes]))
     assert set(invocation.reply) == {"replies"}
@@ -29,7 +29,7 @@ def test_all_replies_come_in_the_order_of_the_records(harness: Harness) -> None:
 
 
 def test_a_failure_is_raised_once_all_records_were_tried(harness: Harness) -> None:
-    """The good ones behind a bad one have their backup before Lambda hears of the failure."""
+    """The records behind a failing one have their backups before Lambda sees the error."""
     invocation = harness.invoke(sns(UNKNOWN, PAYLOAD, {"instance_id": "!"}, PAYLOAD))
     assert invocation.error_name == "InstanceNotFound"
     assert len(harness.emulator.backups) == 2
@@ -41,8 +41,8 @@ def test_a_failure_is_raised_once_all_records_were_tried(harness: Harness) -> No
     ]
 
 
-def test_lambdas_retry_finds_what_is_done(harness: Harness) -> None:
-    """`MessageId` and `Timestamp` identify a notification, so the good ones are not made twice."""
+def test_lambdas_retry_finds_the_backups_of_the_first_try(harness: Harness) -> None:
+    """`MessageId` and `Timestamp` identify a notification."""
     event = sns(PAYLOAD, UNKNOWN)
     harness.invoke(event, request_id="one")
     invocation = harness.invoke(event, request_id="one")
@@ -52,16 +52,16 @@ def test_lambdas_retry_finds_what_is_done(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("message", ["", "no JSON", "[]", "null", '"text"', '{"colour": 1}'])
-def test_a_message_that_is_no_payload_is_refused(harness: Harness, message: str) -> None:
-    """The error says what is wrong, and nothing reaches the service."""
+def test_a_message_that_is_no_payload_is_rejected(harness: Harness, message: str) -> None:
+    """The error names the problem, and no request reaches the service."""
     invocation = harness.invoke(sns(message))
     assert invocation.error_name == "InvalidRequest"
     assert harness.emulator.calls == []
 
 
 @pytest.mark.parametrize("missing", ["MessageId", "Timestamp", "Message"])
-def test_a_notification_without_its_parts_is_refused(harness: Harness, missing: str) -> None:
-    """Without them there is no name that would be the same on the next delivery."""
+def test_a_notification_without_an_identity_is_rejected(harness: Harness, missing: str) -> None:
+    """Without it the name would differ on the next delivery."""
     event = sns(PAYLOAD)
     del event["Records"][0]["Sns"][missing]
     invocation = harness.invoke(event)
@@ -69,13 +69,13 @@ def test_a_notification_without_its_parts_is_refused(harness: Harness, missing: 
     assert harness.emulator.calls == []
 
 
-def test_the_log_tells_the_notification(harness: Harness) -> None:
-    """Trigger and `MessageId` stand in the line."""
+def test_the_log_names_the_notification(harness: Harness) -> None:
+    """By trigger and `MessageId`."""
     invocation = harness.invoke(sns(PAYLOAD))
     assert invocation.record["trigger"] == "sns"
     assert invocation.record["correlation_id"] == "notification-0"
 
 
 def by_notification(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Log lines in the order of the records: they are worked on side by side."""
+    """Log lines in the order of the records, which are processed concurrently."""
     return sorted(records, key=lambda record: str(record["correlation_id"]))

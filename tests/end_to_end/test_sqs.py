@@ -1,4 +1,4 @@
-"""A queue's messages: each one delivered again until it has its backup, and no other one."""
+"""SQS: a message is delivered again until it has its backup, and no other message is."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ pytestmark = pytest.mark.usefixtures("backups_complete_at_once")
 
 
 def failed(reply: Any) -> list[str]:
-    """The messages that a reply asks to deliver again, and nothing else in it."""
+    """The message IDs that a reply reports as failed; the reply has nothing else."""
     assert set(reply) == {"batchItemFailures"}
     assert all(set(one) == {"itemIdentifier"} for one in reply["batchItemFailures"])
     return [one["itemIdentifier"] for one in reply["batchItemFailures"]]
 
 
-def test_a_batch_that_went_well_names_nobody(harness: Harness) -> None:
-    """Every message has its backup, and SQS may forget them all."""
+def test_a_batch_without_failures_reports_none(harness: Harness) -> None:
+    """SQS may delete all messages."""
     invocation = harness.invoke(sqs(PAYLOAD, PAYLOAD, PAYLOAD))
     assert failed(invocation.reply) == []
     assert len(harness.emulator.backups) == 3
 
 
-def test_only_what_failed_is_delivered_again(harness: Harness) -> None:
-    """Among good messages the bad ones are named, in the order of the batch."""
+def test_only_failed_messages_are_reported(harness: Harness) -> None:
+    """In the order of the batch."""
     invocation = harness.invoke(sqs(UNKNOWN, PAYLOAD, "not JSON", PAYLOAD, {"name": "a"}))
     assert failed(invocation.reply) == ["message-0", "message-2", "message-4"]
     assert len(harness.emulator.backups) == 2
 
 
-def test_a_batch_that_failed_whole_is_a_list_too(harness: Harness) -> None:
-    """No exception, whose tracebacks would go to the log and the whole batch back."""
+def test_a_batch_that_failed_completely_is_a_list_too(harness: Harness) -> None:
+    """An exception would return the whole batch and put a traceback into the log."""
     invocation = harness.invoke(sqs(UNKNOWN, "", "[]", "null"))
     assert failed(invocation.reply) == ["message-0", "message-1", "message-2", "message-3"]
     assert harness.emulator.backups == []
@@ -61,7 +61,7 @@ def test_a_single_message_that_failed_is_a_list_too(harness: Harness) -> None:
 
 
 def test_every_message_has_its_own_log_line(harness: Harness) -> None:
-    """The line of each carries its message ID, whatever way it ended."""
+    """With its message ID, for success and failure."""
     invocation = harness.invoke(sqs(PAYLOAD, UNKNOWN, PAYLOAD))
     lines = {record["correlation_id"]: record["message"] for record in invocation.records}
     assert lines == {
@@ -72,8 +72,8 @@ def test_every_message_has_its_own_log_line(harness: Harness) -> None:
     assert {record["trigger"] for record in invocation.records} == {"sqs"}
 
 
-def test_a_message_delivered_again_makes_nothing_new(harness: Harness) -> None:
-    """The message's ID and its time of sending are its identity, whatever batch it comes in."""
+def test_a_redelivered_message_makes_no_second_backup(harness: Harness) -> None:
+    """The message ID and the time of sending are its identity, in any batch."""
     first = harness.invoke(sqs(PAYLOAD, UNKNOWN, ids=["one", "two"]))
     again = sqs(PAYLOAD, UNKNOWN, ids=["one", "two"])
     again["Records"].reverse()
@@ -97,7 +97,7 @@ def test_a_message_delivered_again_makes_nothing_new(harness: Harness) -> None:
     ids=["payload", "SNS", "EventBridge", "Scheduled Event", "explicit name"],
 )
 def test_a_body_is_a_payload_or_wraps_one(harness: Harness, body: object, name: str) -> None:
-    """The payload is found in each wrapping; the log tells the queue's message all the same."""
+    """The payload is found in each kind of envelope; the log has the queue's message ID."""
     invocation = harness.invoke(sqs(body))
     assert failed(invocation.reply) == []
     assert harness.backup().name.startswith(name)
@@ -110,8 +110,8 @@ def test_a_body_is_a_payload_or_wraps_one(harness: Harness, body: object, name: 
     [notification(PAYLOAD), bus_event(), sample("scheduled-event")],
     ids=["SNS", "EventBridge", "Scheduled Event"],
 )
-def test_a_wrapped_event_is_identified_by_its_own(harness: Harness, body: object) -> None:
-    """Two messages around one event are one event."""
+def test_an_inner_event_has_its_own_identity(harness: Harness, body: object) -> None:
+    """Two messages with the same inner event are one event."""
     harness.invoke(sqs(body, ids=["one"]))
     invocation = harness.invoke(sqs(body, ids=["two"]))
     assert invocation.record["outcome"] == "existing"
@@ -119,7 +119,7 @@ def test_a_wrapped_event_is_identified_by_its_own(harness: Harness, body: object
 
 
 def test_pipes_send_the_bare_list(harness: Harness) -> None:
-    """EventBridge Pipes leaves `Records` out, and reads the same answer."""
+    """EventBridge Pipes sends no `Records`, and reads the same reply."""
     records = sqs(PAYLOAD, UNKNOWN)["Records"]
     assert failed(harness.invoke(records).reply) == ["message-1"]
     again = harness.invoke({"Records": records[:1]})
@@ -127,7 +127,7 @@ def test_pipes_send_the_bare_list(harness: Harness) -> None:
 
 
 def test_a_fifo_group_stops_at_its_first_failure(harness: Harness) -> None:
-    """What comes behind it in the group waits for it; other groups go on."""
+    """The rest of the group is reported too; other groups go on."""
     bodies = [PAYLOAD, UNKNOWN, PAYLOAD, PAYLOAD, PAYLOAD]
     groups = ["a", "a", "b", "a", "b"]
     invocation = harness.invoke(sqs(*bodies, queue=FIFO, groups=groups))
@@ -138,21 +138,21 @@ def test_a_fifo_group_stops_at_its_first_failure(harness: Harness) -> None:
 
 
 def test_a_fifo_group_keeps_its_order(harness: Harness) -> None:
-    """One message after the other, even where the first is slow."""
+    """One message after the other, even if the first is slow."""
     harness.emulator.faults.add(Fault(operation="CreateManualBackup", kind="slow", seconds=0.2))
     bodies = [{**PAYLOAD, "name": f"number-{number}"} for number in range(3)]
     harness.invoke(sqs(*bodies, queue=FIFO, groups=["a", "a", "a"]))
     assert [one.name for one in harness.emulator.backups] == ["number-0", "number-1", "number-2"]
 
 
-def test_a_group_of_a_standard_queue_stops_nobody(harness: Harness) -> None:
-    """A group ID is only a fairness hint there: each message stands for itself."""
+def test_a_group_of_a_standard_queue_does_not_stop(harness: Harness) -> None:
+    """A group ID is only a fairness hint there."""
     invocation = harness.invoke(sqs(UNKNOWN, PAYLOAD, groups=["a", "a"]))
     assert failed(invocation.reply) == ["message-0"]
 
 
 class Gate(ThreadingHTTPServer):
-    """A way to the service on which requests wait until so many of them are there."""
+    """A proxy that holds requests back until a number of them has arrived."""
 
     def __init__(self, expected: int) -> None:
         super().__init__(("127.0.0.1", 0), _Passer)
@@ -177,12 +177,12 @@ class _Passer(BaseHTTPRequestHandler):
         self.wfile.write(answer.content)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @contextmanager
 def gate(expected: int) -> Iterator[Gate]:
-    """That way, open for the length of a block."""
+    """A running proxy, for the length of a block."""
     with Gate(expected) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -194,7 +194,7 @@ def gate(expected: int) -> Iterator[Gate]:
 
 
 def test_ten_messages_take_little_longer_than_one() -> None:
-    """None waits for another: all ten requests are on their way before the first is answered."""
+    """All ten requests are sent before the first response arrives."""
     with (
         gate(10) as way,
         Harness(GAUSSDB_ENDPOINT=f"http://127.0.0.1:{way.server_port}") as harness,
@@ -208,7 +208,7 @@ def test_ten_messages_take_little_longer_than_one() -> None:
 
 
 def test_ten_messages_share_one_log_in(harness: Harness) -> None:
-    """They meet at the credentials, and one of them fetches the token for all."""
+    """One of them logs in for all."""
     harness.invoke(sqs(*[PAYLOAD] * 10))
     assert len(harness.emulator.calls_of("CreateToken")) == 1
     assert len(harness.cloud.secrets.reads) == 1
@@ -216,7 +216,7 @@ def test_ten_messages_share_one_log_in(harness: Harness) -> None:
 
 
 def test_a_message_without_an_id_fails_the_batch(harness: Harness) -> None:
-    """Its failure could not be named, and SQS would take a partial answer for success."""
+    """Its failure cannot be reported, and SQS would treat a partial report as success."""
     batch = sqs(PAYLOAD, PAYLOAD)
     del batch["Records"][1]["messageId"]
     invocation = harness.invoke(batch)
@@ -225,7 +225,7 @@ def test_a_message_without_an_id_fails_the_batch(harness: Harness) -> None:
 
 
 def test_metrics_count_every_message(harness: Harness) -> None:
-    """Three of a batch are three, in one blob of the invocation."""
+    """Three messages count as three, in one EMF object."""
     invocation = harness.invoke(sqs(PAYLOAD, UNKNOWN, PAYLOAD))
     [blob] = invocation.metrics
     assert blob["BackupAccepted"] == [1, 1]
