@@ -48,7 +48,7 @@ run: linux $(VENV_RUN) ## run the function on EVENT=events/schedule.json with CR
 	@$(RUN)/bin/python -m tests.local_cloud.commands.run --credentials "$$CREDENTIALS" -- "$$EVENT"
 
 test: linux $(VENV) $(VENV_SAM) $(VENV_RUNTIME) ## run the whole test suite
-	@$(PY) -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV) $(VENV_SAM) $(VENV_CHECKOV) ## format, lint, types, layers, locks, advisories, template
 	@echo '==> format'

@@ -131,8 +131,9 @@ def test_output_of_a_function_in_this_process_is_recorded(records: Path) -> None
     assert kinds == {"access_key", "secret_key", "password"}
 
 
-def test_a_leak_fails_the_whole_run(tmp_path: Path) -> None:
-    """The run ends with an error even if every test has passed."""
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_leak_fails_the_whole_run(tmp_path: Path, workers: str) -> None:
+    """The run ends with an error even if every test has passed, in whatever process."""
     shutil.copy(ROOT / "tests/conftest.py", tmp_path)
     (tmp_path / "test_leaky.py").write_text(
         "from tests.local_cloud import leak_detector\n"
@@ -141,7 +142,10 @@ def test_a_leak_fails_the_whole_run(tmp_path: Path) -> None:
         "    leak_detector.record_output('logged in with not-a-real-password')\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers),
+            str(tmp_path),
+        ],
         capture_output=True,
         check=False,
         cwd=tmp_path,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import fcntl
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,14 +36,18 @@ def instance(cloud: Emulator) -> Instance:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The artifact of an architecture, built once."""
-    folder = tmp_path_factory.mktemp("artifacts")
+    """The artifact of an architecture, built once by whichever worker needs it first."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
 
     def artifact(arch: str) -> Path:
-        output = folder / arch
-        if not output.exists():
-            done = build(output, arch)
-            assert done.returncode == 0, done.stderr
+        output = folder / f"artifact-{arch}"
+        with (folder / f"{output.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not output.exists():
+                done = build(output, arch)
+                assert done.returncode == 0, done.stderr
         return output
 
     return artifact

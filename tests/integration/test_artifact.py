@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 ELF_MACHINES = {"arm64": 183, "x86_64": 62}
 
-pytestmark = pytest.mark.xdist_group("artifact")  # its tests share what they build
-
 
 def snapshot(artifact: Path) -> dict[str, tuple[int, float, bytes]]:
     """All that a zip file keeps of a folder: names, modes, times and contents."""

@@ -32,7 +32,6 @@ from tests.local_cloud.local_cloud import CREDENTIALS_SECRETS, INSTANCE_ID, USER
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-pytestmark = pytest.mark.xdist_group("artifact")  # its tests share what they build
 
 SITE_PACKAGES: Final = Path(pydantic.__file__).parents[1]
 LOCKED: Final = dict(
