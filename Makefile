@@ -100,6 +100,9 @@ drill: linux $(VENV_RUN) ## play eight incidents, each with its log line and the
 chaos: linux $(VENV) ## run N=2000 random disturbances
 	@$(PY) -m tests.local_cloud.chaos $(N)
 
+fuzz: linux $(VENV) ## run the function on N=2000 mutated sample events (ARGS=seed)
+	@PYTHONPATH=src $(PY) -m tests.fuzz $(N) $(ARGS)
+
 lock: $(VENV) ## remake the lock files (ARGS=--upgrade: with the newest versions)
 	@.venv/bin/uv lock $(ARGS)
 	@$(EXPORT) > src/requirements.txt
@@ -112,7 +115,7 @@ clean: ## remove everything that these commands made
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1#/p' $(MAKEFILE_LIST) | awk -F'#' '{printf "%-15s %s\n", $$1, $$2}'
 
-.PHONY: run test check build sbom bench contract sandbox invoke drill chaos lock clean help linux
+.PHONY: run test check build sbom bench contract sandbox invoke drill chaos fuzz lock clean help linux
 
 # Set-up: an environment is made anew when uv.lock is newer than its stamp
 EXPORT = .venv/bin/uv export --quiet --locked --no-header --no-annotate
