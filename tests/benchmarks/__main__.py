@@ -75,7 +75,7 @@ def _measure(authority: Authority, rounds: int, times: int, pairs: int, *, draws
     _print(f"{rounds} alternating cold starts; lower quartiles. {_machine()}")
     _print(HOW)
     if draws:
-        draw(starts, _machine(), PICTURE)
+        draw(starts, counted, _machine(), PICTURE)
 
 
 def _print_contenders(
