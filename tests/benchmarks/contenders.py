@@ -125,7 +125,8 @@ def _plain(name: str, requirements: str) -> Path:
 
 def _trust_anew(code: Path, authority: Authority) -> None:
     """Adds a root to a folder's own authorities, in the place of that of an earlier run."""
-    bundle, pristine = code / "certifi" / "cacert.pem", code.with_name(f"{code.name}.pem")
+    bundle, pristine = code / "certifi" / "cacert.pem", FOLDER / "bundles" / f"{code.name}.pem"
+    pristine.parent.mkdir(exist_ok=True)
     if bundle.is_file():
         shutil.copy(*((pristine, bundle) if pristine.exists() else (bundle, pristine)))
     trust(code, authority)
