@@ -84,6 +84,7 @@ assert annotated_types.MaxLen(1) == annotated_types.MaxLen(1)
         "tests/unit/test_settings.py",
         "tests/unit/test_credential_secrets.py",
         "tests/unit/test_api_models.py",
+        "tests/unit/test_retention_policy.py",
         "tests/contract/test_files.py",
     ],
 )
