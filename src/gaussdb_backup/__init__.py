@@ -23,8 +23,9 @@ enforces this order with import-linter's layers (``pyproject.toml``).
         create           exactly one backup per event: the loop
         prune            one run: reports, or deletes, what the retention policy does not keep
         read             status, check, verify: the read-only actions
-        lookup           what the list of backups shows of a name
         create_state     what a create knows, and what it does next
+        lookup           reads the list of backups for a name
+        matching         what a list shows of a name: whose backup it is
         retention        which backups the policy keeps, and which go
     telemetry            log lines and metrics
     gaussdb/             the service

@@ -189,7 +189,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         f"{NAMES}::test_a_derived_name_made_ahead_of_its_time_is_taken",
         (
             Change(
-                "actions/lookup",
+                "actions/matching",
                 "    if request.event_time is not None:\n",
                 "    if request.event_time is not None and request.explicit:\n",
             ),
@@ -199,7 +199,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         f"{NAMES}::test_a_matching_backup_with_an_unreadable_time_is_inconclusive",
         (
             Change(
-                "actions/lookup",
+                "actions/matching",
                 "        return LookupResult(LookupStatus.INCONCLUSIVE, backup)\n",
                 "        return LookupResult(LookupStatus.OTHER)\n",
             ),
@@ -346,7 +346,9 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         f"{CONFLICTS}::test_an_own_backup_that_failed_is_not_retryable",
         (
             Change(
-                "actions/lookup", '"FAILED": LookupStatus.OWN_FAILED', '"FAILED": LookupStatus.OWN'
+                "actions/matching",
+                '"FAILED": LookupStatus.OWN_FAILED',
+                '"FAILED": LookupStatus.OWN',
             ),
         ),
     ),
@@ -354,7 +356,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         f"{CONFLICTS}::test_an_own_backup_that_is_deleting_is_a_busy_instance",
         (
             Change(
-                "actions/lookup",
+                "actions/matching",
                 '"DELETING": LookupStatus.DELETING',
                 '"DELETING": LookupStatus.OWN',
             ),
@@ -388,7 +390,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         f"{NAMES}::test_an_explicit_name_with_another_description_is_taken",
         (
             Change(
-                "actions/lookup",
+                "actions/matching",
                 "is_described = same_description or not request.explicit",
                 "is_described = True",
             ),
@@ -398,7 +400,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         f"{NAMES}::test_a_name_of_another_instance_is_looked_for_in_the_whole_project",
         (
             Change(
-                "actions/lookup",
+                "actions/matching",
                 "return backup.instance_id == request.instance_id and is_described",
                 "return is_described",
             ),
@@ -408,7 +410,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         f"{NAMES}::test_zones_and_clocks_that_differ_by_minutes_change_nothing",
         (
             Change(
-                "actions/lookup",
+                "actions/matching",
                 "CLOCK_TOLERANCE: Final = timedelta(minutes=5)",
                 "CLOCK_TOLERANCE: Final = timedelta(0)",
             ),

@@ -13,8 +13,6 @@ from gaussdb_backup.actions.create_state import (
     CreateState,
     Fail,
     FindJob,
-    LookupResult,
-    LookupStatus,
     Succeed,
     Wait,
     after_create,
@@ -23,6 +21,7 @@ from gaussdb_backup.actions.create_state import (
     after_wait,
     next_step,
 )
+from gaussdb_backup.actions.matching import LookupResult, LookupStatus
 from gaussdb_backup.errors import (
     BackupError,
     BackupFailed,

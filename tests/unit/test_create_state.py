@@ -11,8 +11,6 @@ from gaussdb_backup.actions.create_state import (
     CreateState,
     Fail,
     FindJob,
-    LookupResult,
-    LookupStatus,
     Step,
     Succeed,
     Wait,
@@ -22,6 +20,7 @@ from gaussdb_backup.actions.create_state import (
     after_wait,
     next_step,
 )
+from gaussdb_backup.actions.matching import LookupResult, LookupStatus
 from gaussdb_backup.errors import (
     BackupError,
     BackupFailed,

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final, Literal, NamedTuple
 
+from gaussdb_backup.actions.matching import LookupResult, LookupStatus
 from gaussdb_backup.errors import (
     BackupError,
     BackupFailed,
@@ -33,35 +34,6 @@ NOT_ACCEPTED: Final = (Throttled, ServiceUnavailable)
 UNDECIDED: Final = (OutcomeUnknown, NameTaken, InstanceBusy, InstanceNotReady)
 
 CreateOutcome = Literal["created", "existing"]
-
-
-class LookupStatus(Enum):
-    """What the list shows of the name."""
-
-    INCONCLUSIVE = auto()
-    NOT_FOUND = auto()
-    OWN = auto()
-    OWN_FAILED = auto()
-    DELETING = auto()
-    OTHER = auto()
-
-
-class LookupResult(NamedTuple):
-    """What one look-up found.
-
-    Args:
-        status: what the list shows of the name.
-        backup: this event's backup, where it is listed.
-        earlier: it began before this delivery, by more than clocks may differ.
-        error: why the list could not be read.
-        not_authorized: it could not because there are no credentials, so that no call can succeed.
-    """
-
-    status: LookupStatus
-    backup: Backup | None = None
-    earlier: bool = False
-    error: BackupError | None = None
-    not_authorized: bool = False
 
 
 class CreateState(NamedTuple):

@@ -7,8 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from gaussdb_backup.actions.create_state import LookupStatus
-from gaussdb_backup.actions.lookup import match_backups
+from gaussdb_backup.actions.matching import LookupStatus, match_backups
 from gaussdb_backup.gaussdb.models import Backup
 from gaussdb_backup.request import CreateRequest
 
