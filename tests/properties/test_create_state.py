@@ -69,7 +69,9 @@ responses = st.one_of(refusals, refusals, refusals, st.just(ACCEPTED), log_ins)
 lookups = st.one_of(
     st.just(LookupResult(LookupStatus.NOT_FOUND)),
     (st.none() | refusals).map(lambda error: LookupResult(LookupStatus.INCONCLUSIVE, error=error)),
-    st.builds(LookupResult, st.sampled_from(LookupStatus), st.just(BACKUP), st.booleans()),
+    st.tuples(st.sampled_from(LookupStatus), st.booleans()).map(
+        lambda found: LookupResult(status=found[0], backup=BACKUP, earlier=found[1])
+    ),
 )
 jobs = st.sampled_from([Job(id="9d12f1f2"), Job(lookup="none"), Job(lookup="failed")])
 
