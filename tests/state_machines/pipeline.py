@@ -88,6 +88,16 @@ class Pipeline:
         (self.folder / "bin/aws").write_text(STAND_IN, encoding="utf-8")
         (self.folder / "bin/aws").chmod(0o755)
 
+    def let_the_clock_tick(self, *, seconds: int) -> None:
+        """Stands in for the clock, which goes on by so many seconds whenever it is asked."""
+        script = f"""#!/bin/sh
+now=$(($(cat "$HOME/now" 2>/dev/null || echo 0) + {seconds}))
+echo "$now" > "$HOME/now"
+echo "$now"
+"""
+        (self.folder / "bin/date").write_text(script, encoding="utf-8")
+        (self.folder / "bin/date").chmod(0o755)
+
     def told_aws(self, option: str) -> list[str]:
         """What the stand-in was given for an option, call by call."""
         calls = (self.folder / "calls").read_text(encoding="utf-8").splitlines()

@@ -85,7 +85,7 @@ def test_a_backup_that_takes_too_long_stops_the_deployment_and_is_found_again(
     slow = pipeline.stage.deploy(limit=1, wait=1)
     late = pipeline.run(BACKUP_STATE_MACHINE_ARN=slow)
     assert (late.code, late.outcome["outcome"]) == (3, "timed_out")
-    assert "building still" in late.said
+    assert "still be building" in late.said
     pipeline.stage.cloud.clock.advance(30)
     again = pipeline.run(BACKUP_STATE_MACHINE_ARN=slow, BACKUP_NAME_PREFIX="renamed")
     assert again.code == 0
@@ -144,7 +144,25 @@ def test_a_refused_request_stops_the_deployment(pipeline: Pipeline) -> None:
     """It ends once, and tells the function's own words."""
     refused = pipeline.run(INSTANCE_ID="unknown")
     assert (refused.code, refused.outcome["error"]) == (1, "InstanceNotFound")
-    assert "no such instance" in refused.outcome["cause"]
+    assert f"reason: InstanceNotFound: {refused.outcome['cause']}" in refused.said
+
+
+@pytest.mark.parametrize("outcome", ['{"error": "InstanceBusy", "cause": "a \\"backup\\" runs"}'])
+def test_the_reason_of_a_failure_is_told_however_json_is_spaced(
+    pipeline: Pipeline, outcome: str
+) -> None:
+    """As JSON writes it, with and without a blank after the colon."""
+    pipeline.let_aws_say(described("FAILED", "failed", outcome))
+    assert 'reason: InstanceBusy: a \\"backup\\" runs\n' in pipeline.run().said
+
+
+def test_a_job_that_waits_says_so_every_five_minutes(pipeline: Pipeline) -> None:
+    """Systems end a job that says nothing for too long, and so do people."""
+    pipeline.let_aws_say(*[RUNS] * 5, WELL)
+    pipeline.let_the_clock_tick(seconds=150)
+    done = pipeline.run(BACKUP_POLL_SECONDS="0.01")
+    minutes = re.findall(r"still runs, after (\d+) minutes", done.said)
+    assert minutes == ["5", "10"]
 
 
 def test_a_state_machine_that_is_not_there_stops_the_deployment(pipeline: Pipeline) -> None:
@@ -165,6 +183,10 @@ def test_a_state_machine_that_is_not_there_stops_the_deployment(pipeline: Pipeli
         ({"BACKUP_NAME_PREFIX": 'a"b'}, "BACKUP_NAME_PREFIX is not how a name may begin"),
         ({"BACKUP_NAME_PREFIX": "1st"}, "BACKUP_NAME_PREFIX is not how a name may begin"),
         ({"BACKUP_NAME_PREFIX": "a" * 35}, "BACKUP_NAME_PREFIX has more than 34 characters"),
+        *(
+            ({"BACKUP_POLL_SECONDS": seconds}, "BACKUP_POLL_SECONDS is no number of seconds")
+            for seconds in ("0", "0.0", "-1", "1.", ".5", "1.2.3", "15s", "a minute")
+        ),
     ],
 )
 def test_a_wrong_call_is_told_apart(

@@ -26,6 +26,10 @@ GITHUB, GITLAB = (
 RIGHTS, *TRUST = (
     json.loads(block) for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL)
 )
+# pinned, because whoever moves a tag could run anything with the pipeline's session
+CHECKOUT: Final = "3d3c42e5aac5ba805825da76410c181273ba90b1"
+SIGN_IN: Final = "e6de054238d6b7531b4efff3b6587d9aade6a06c"
+IMAGE: Final = "sha256:337494c2047176fe9abcf45a5d1eaf1c2c62cae40953284fb1143b5c6170f065"
 ON: Final = True  # what YAML 1.1 makes of GitHub's word
 PUSH_TO_MAIN: Final = {"push": {"branches": ["main"]}}
 ON_MAIN: Final = [{"if": '$CI_COMMIT_BRANCH == "main"'}]
@@ -118,8 +122,8 @@ def test_github_begins_the_deployment_after_a_completed_backup_only() -> None:
             "timeout-minutes": hours * 60,
             "permissions": {"contents": "read", "id-token": "write"},
             "steps": [
-                {"uses": "actions/checkout@v7"},
-                {"uses": "aws-actions/configure-aws-credentials@v6", "with": signs_in},
+                {"uses": f"actions/checkout@{CHECKOUT}"},
+                {"uses": f"aws-actions/configure-aws-credentials@{SIGN_IN}", "with": signs_in},
                 backs_up,
             ],
         },
@@ -138,13 +142,13 @@ def test_gitlab_begins_the_deployment_after_a_completed_backup_only() -> None:
     The job that backs up has a token that is made for one use, and the three hours of GitLab.com's
     runners.
     """
-    assert GITLAB == {
+    assert {
         "stages": ["backup", "deploy"],
         "backup": {
             "stage": "backup",
             "rules": ON_MAIN,
             "timeout": "3 hours",
-            "image": {"name": "public.ecr.aws/aws-cli/aws-cli:latest", "entrypoint": [""]},
+            "image": {"name": f"public.ecr.aws/aws-cli/aws-cli:2.37.0@{IMAGE}", "entrypoint": [""]},
             "id_tokens": {"AWS_ID_TOKEN": {"aud": "https://gitlab.com"}},
             "variables": {
                 "AWS_DEFAULT_REGION": "eu-central-1",
@@ -157,7 +161,7 @@ def test_gitlab_begins_the_deployment_after_a_completed_backup_only() -> None:
             ],
         },
         "deploy": {"stage": "deploy", "rules": ON_MAIN, "script": ['echo "the deployment"']},
-    }
+    } == GITLAB
 
 
 def test_a_pipeline_runs_for_the_branch_that_its_role_trusts_and_no_other() -> None:
