@@ -82,6 +82,14 @@ sbom: $(VENV)
 		--pyproject pyproject.toml --output-file '$(SBOM)' $(PY)
 	@echo 'bill of materials: $(SBOM)'
 
+.PHONY: deploy
+deploy: export PATH := $(PATH):$(CURDIR)/.venv-sam/bin
+deploy: ## check, build and deploy the stack as samconfig.toml says
+	@$(NEEDS_PYTHON)
+	@'$(PYTHON)' src/deploy_checks.py
+	@sam build
+	@sam deploy
+
 bench: linux $(VENV) $(VENV_RUNTIME) ## print the benchmark table
 	@PYTHONPATH=src $(PY) -m tests.benchmarks
 

@@ -14,6 +14,7 @@ import pytest
 from tests.local_cloud.lambda_runtime import LambdaRuntime
 from tests.local_cloud.local_cloud import LocalCloud
 from tests.state_machines.definitions import backup_machine, fleet_machine, freshness_machine
+from tests.state_machines.moto_speed import make_fast
 from tests.state_machines.pipeline import Pipeline, new_pipeline
 from tests.state_machines.step_functions import LambdaThrottled, StepFunctions
 
@@ -62,7 +63,7 @@ class Stage:
         """What the cloud keeps of an instance."""
         return [backup for backup in self.cloud.backups if backup.instance_id == instance_id]
 
-    def deploy(self, **how: int) -> str:
+    def deploy(self, **how: Any) -> str:
         """Creates the machine of one backup, made like this, and returns its ARN."""
         return self._created(backup_machine(**how))
 
@@ -79,7 +80,7 @@ class Stage:
         """Runs what follows from one of a machine's states to the end."""
         return self.run({"StartAt": state, "States": machine["States"]}, given)
 
-    def backup(self, given: object, **how: int) -> dict[str, Any]:
+    def backup(self, given: object, **how: Any) -> dict[str, Any]:
         """Runs the machine of one backup, made like this, to its end."""
         return self.run(backup_machine(**how), given)
 
@@ -102,9 +103,9 @@ class Stage:
         return self.step_functions.create(f"machine-{next(_NUMBERS)}", machine)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def surroundings() -> Iterator[Stage]:
-    """Started once for all tests of a module."""
+    """Started once for all tests of the folder."""
     with (
         LocalCloud() as cloud,
         LambdaRuntime(cloud.environment("aksk")) as runtime,
@@ -112,6 +113,7 @@ def surroundings() -> Iterator[Stage]:
     ):
         step_functions = StepFunctions(runtime.invoke)
         patch.setenv("MOTO_PORT", str(step_functions.server_port))
+        make_fast(patch)
         stage = Stage(cloud.emulator, runtime, step_functions)
         step_functions.invoke = stage.invoke
         with step_functions:

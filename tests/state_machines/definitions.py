@@ -50,25 +50,15 @@ def definition(name: str, **substitutions: str | float) -> Any:
     return json.loads(text_of(name, **substitutions))
 
 
-def in_a_hurry(part: Any, wait: int = 0) -> Any:
-    """A definition with waits that a test can bear: retries come after a second.
+def in_a_hurry(backup: Any, wait: int = 0) -> Any:
+    """The machine of one backup whose waits a test can bear.
 
     Args:
-        part: the definition.
+        backup: the definition.
         wait: the seconds of the first wait; those after it are as many times longer as ever.
     """
-    if isinstance(part, list):
-        return [in_a_hurry(one, wait) for one in part]
-    if not isinstance(part, dict):
-        return part
-    shown = {name: in_a_hurry(value, wait) for name, value in part.items()}
-    if "IntervalSeconds" in shown:
-        shown |= {"IntervalSeconds": 1, "BackoffRate": 1.0}
-        shown.pop("MaxDelaySeconds", None)
-        shown.pop("JitterStrategy", None)
-    if shown.keys() == {"seconds", "waited"} and isinstance(shown["seconds"], int):
-        shown = {"seconds": wait, "waited": wait}
-    return shown
+    backup["States"]["StartWaiting"]["Parameters"]["wait"] = {"seconds": wait, "waited": wait}
+    return backup
 
 
 def without_waiting(backup: Any) -> Any:
@@ -78,7 +68,7 @@ def without_waiting(backup: Any) -> Any:
     """
     states = backup["States"]
     states["Wait"] = {"Type": "Wait", "Seconds": 0, "Next": states["Wait"]["Next"]}
-    states["Ask how it is"]["Parameters"]["Payload"]["waited.$"] = "$.wait.waited"
+    states["GetStatus"]["Parameters"]["Payload"]["waited.$"] = "$.wait.waited"
     return backup
 
 
@@ -112,12 +102,12 @@ def fleet_as_moto_can_run_it(fleet: Any, backup: Any, report_bucket: str) -> Any
         report_bucket: where the report of a list in S3 is written.
     """
     states = as_moto_can_run_it(fleet)["States"]
-    listed = states["Back up a list in S3"]
-    _run_inside(states["Back up a list"]["ItemProcessor"]["States"], backup)
+    listed = states["BackUpListedInstances"]
+    _run_inside(states["BackUpInstances"]["ItemProcessor"]["States"], backup)
     _run_inside(listed["ItemProcessor"]["States"], backup)
     del listed["ResultWriter"]["Parameters"]["Bucket.$"]
     listed["ResultWriter"]["Parameters"]["Bucket"] = report_bucket
-    count = states["Count the list in S3"]
+    count = states["CountListedInstances"]
     count["Parameters"] = {"mapRunArn.$": count["Parameters"]["MapRunArn.$"]}
     count["ResultSelector"] = {
         name: re.sub(r"\.([A-Z])(?!\w+\()", lambda found: f".{found[1].lower()}", path)
@@ -179,29 +169,49 @@ def _run_inside(states: dict[str, Any], backup: Any) -> None:
         }
 
 
-def backup_machine(*, limit: int = 3600, wait: int = 0, busy_retries: int = 5) -> Any:
+def backup_machine(
+    *,
+    limit: int = 3600,
+    wait: int = 0,
+    busy_retries: int = 5,
+    prunes: bool = False,
+) -> Any:
     """The machine of one backup, ready to be run.
 
     Args:
         limit: seconds until a backup is given up.
         wait: seconds before the first look at it.
         busy_retries: how often a busy instance is asked again.
+        prunes: whether the stack has a retention policy.
     """
-    backup = definition(
+    backup = in_a_hurry(deployed_backup(prunes=prunes), wait)
+    backup["States"]["CreateBackup"]["Retry"][0]["MaxAttempts"] = busy_retries
+    return limited(backup, limit)
+
+
+def limited(backup: Any, seconds: int) -> Any:
+    """The machine of one backup with another time limit."""
+    choices = backup["States"]["CheckStatus"]["Choices"]
+    [limit] = [choice for choice in choices if choice["Variable"] == "$.wait.waited"]
+    limit["NumericGreaterThanEquals"] = seconds
+    return backup
+
+
+def deployed_backup(*, prunes: bool = False) -> Any:
+    """The machine of one backup with its real waits."""
+    return definition(
         "backup",
         BackupFunctionArn=FUNCTION_ARN,
         EventBusName=EVENT_BUS,
-        BusyRetries=busy_retries,
-        BackupTimeLimitSeconds=limit,
+        PruneAfter="completed" if prunes else "nothing",
+        StackName="backups",
     )
-    return in_a_hurry(backup, wait)
 
 
-def fleet_machine(*, tolerated: int = 20, backup: Any = None) -> Any:
+def fleet_machine(*, backup: Any = None) -> Any:
     """The machine of a fleet, ready to be run.
 
     Args:
-        tolerated: the share of failures in per cent that a run puts up with.
         backup: what backs up one instance, in place of the machine of one backup.
     """
     fleet = definition(
@@ -209,12 +219,11 @@ def fleet_machine(*, tolerated: int = 20, backup: Any = None) -> Any:
         BackupStateMachineArn=_BACKUP_MACHINE,
         EventBusName=EVENT_BUS,
         FleetConcurrency=4,
-        ToleratedFailurePercentage=tolerated,
     )
-    return fleet_as_moto_can_run_it(in_a_hurry(fleet), backup or backup_machine(), BUCKET)
+    return fleet_as_moto_can_run_it(fleet, backup or backup_machine(), BUCKET)
 
 
 def freshness_machine() -> Any:
     """The machine that looks at the age of backups, ready to be run."""
     freshness = definition("freshness", BackupFunctionArn=FUNCTION_ARN)
-    return as_moto_can_run_it(in_a_hurry(freshness))
+    return as_moto_can_run_it(freshness)

@@ -14,14 +14,13 @@ VALUES: Final[dict[str, dict[str, str | float]]] = {
     "backup": {
         "BackupFunctionArn": FUNCTION,
         "EventBusName": "backups",
-        "BusyRetries": 18,
-        "BackupTimeLimitSeconds": 43_200,
+        "PruneAfter": "completed",
+        "StackName": "night-backups",
     },
     "fleet": {
         "BackupStateMachineArn": "arn:aws:states:eu-central-1:123456789012:stateMachine:backup",
         "EventBusName": "backups",
         "FleetConcurrency": 7,
-        "ToleratedFailurePercentage": 20,
     },
     "freshness": {"BackupFunctionArn": FUNCTION},
 }

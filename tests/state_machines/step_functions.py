@@ -29,9 +29,10 @@ NO_ERROR_TYPE: Final = (
     'payload: {{"errorMessage":"2026-11-24T03:15:00.000Z one {}"}}'
 )
 _ROLE: Final = "arn:aws:iam::123456789012:role/state-machine"
-_PATIENCE_SECONDS: Final = 60
+_TIMEOUT_SECONDS: Final = 60
 _INVOKE: Final = "/2015-03-31/functions/"
 _PUT_EVENTS: Final = "AWSEvents.PutEvents"
+_PUT_METRIC_DATA: Final = ".PutMetricData"
 
 
 class LambdaThrottled(Exception):
@@ -56,6 +57,7 @@ class StepFunctions(ThreadingHTTPServer):
         self.invoke = invoke
         self.bus_troubles = 0
         self.unsigned: list[str] = []
+        self._counted: list[tuple[str, str]] = []
         self._one_at_a_time = threading.Lock()
         self._moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
@@ -107,7 +109,7 @@ class StepFunctions(ThreadingHTTPServer):
     def ended(self, arn: str) -> dict[str, Any]:
         """Waits for the end of an execution and returns what `DescribeExecution` says of it."""
         execution = {"executionArn": arn}
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             described = self.call("states", "AWSStepFunctions.DescribeExecution", execution)
             if described["status"] != "RUNNING":
@@ -158,6 +160,18 @@ class StepFunctions(ThreadingHTTPServer):
                 events.append(json.loads(message["Body"]))
         return events
 
+    def metrics(self) -> list[tuple[str, str]]:
+        """The name and the dimensions of each value counted since the last look."""
+        counted, self._counted = self._counted, []
+        return counted
+
+    def note_metrics(self, said: Mapping[str, Any]) -> None:
+        """Keeps the values that a call of CloudWatch counts."""
+        for datum in said["MetricData"]:
+            [dimension] = datum["Dimensions"]
+            named = f"{dimension['Name']}={dimension['Value']}"
+            self._counted.append((f"{said['Namespace']}/{datum['MetricName']}", named))
+
     def upload(self, key: str, content: object) -> dict[str, str]:
         """Puts JSON into the bucket, and says where it lies as the fleet's input does."""
         self._send("PUT", f"/{BUCKET}/{key}", _headers("s3"), json.dumps(content).encode())
@@ -198,7 +212,7 @@ class StepFunctions(ThreadingHTTPServer):
                 self.moto_url + path,
                 headers=headers,
                 data=body,
-                timeout=_PATIENCE_SECONDS,
+                timeout=_TIMEOUT_SECONDS,
             )
         answer.raise_for_status()
         return answer
@@ -229,6 +243,10 @@ class _Exchange(BaseHTTPRequestHandler):
         if self.headers.get("X-Amz-Target") == _PUT_EVENTS and self.server.refuses_events():
             self._answer(400, {}, json.dumps({"__type": "InternalException"}).encode())
             return
+        if self.headers.get("X-Amz-Target", "").endswith(_PUT_METRIC_DATA):
+            self.server.note_metrics(json.loads(body))
+            self._answer(200, {"Content-Type": "application/x-amz-json-1.0"}, b"{}")
+            return
         if "Authorization" not in self.headers:
             self.server.unsigned.append(body.decode())
         with requests.Session() as session:
@@ -238,7 +256,7 @@ class _Exchange(BaseHTTPRequestHandler):
                 self.server.moto_url + self.path,
                 data=body,
                 headers=dict(self.headers.items()),
-                timeout=_PATIENCE_SECONDS,
+                timeout=_TIMEOUT_SECONDS,
             )
         self._answer(
             passed.status_code,

@@ -53,7 +53,7 @@ def test_an_outage_while_it_is_waited_for_ends_nothing_before_the_limit(
     """
     instance = stage.cloud.add_instance()
     machine = backup_machine(limit=costs + more)
-    machine["StartAt"] = "Begin to wait"
+    machine["StartAt"] = "StartWaiting"
     made = stage.cloud.add_backup(instance_id=instance.id, age=timedelta(hours=1))
     known = {"instance_id": instance.id, "idempotency_key": "night-1"}
     accepted = {"job_id": made.job_id, "backup": {"id": made.id, "name": made.name}}
@@ -79,7 +79,7 @@ def test_a_backup_that_vanishes_is_a_failed_one(stage: Stage) -> None:
 def test_a_list_that_lags_is_given_time(stage: Stage) -> None:
     """A new backup may not be listed at once."""
     instance = stage.cloud.add_instance()
-    stage.cloud.list_lag = 0.8
+    stage.cloud.list_lag = 0.15
     ended = stage.backup({"instance_id": instance.id})
     assert stage.outcome_of(ended)["outcome"] == "completed"
 
@@ -175,7 +175,7 @@ def test_what_aws_says_of_an_error_is_told_as_it_is(
     The causes are those that were seen on AWS: that of a time-out has JSON after a sentence.
     """
     ended = stage.run_from(
-        "Did the function tell why",
+        "CheckErrorFormat",
         backup_machine(),
         {**known, "failure": {"Error": error, "Cause": cause}},
     )

@@ -64,7 +64,7 @@ def test_the_linter_sees_what_the_interpreter_overlooks(
     fleet = ALL["fleet"]
     states = {
         **fleet["States"],
-        "Back up a list in S3": fleet["States"]["Back up a list in S3"] | fault,
+        "BackUpListedInstances": fleet["States"]["BackUpListedInstances"] | fault,
     }
     path = tmp_path / "broken.json"
     path.write_text(json.dumps({**fleet, "States": states}), encoding="utf-8")
@@ -100,6 +100,7 @@ def test_a_task_is_the_function_or_a_service_of_aws() -> None:
         "arn:aws:states:::events:putEvents",
         "arn:aws:states:::states:startExecution.sync:2",
         "arn:aws:states:::aws-sdk:sfn:describeMapRun",
+        "arn:aws:states:::aws-sdk:cloudwatch:putMetricData",
     }
 
 
@@ -120,10 +121,10 @@ def test_maps_go_so_many_ways_at_a_time_and_put_up_with_so_many_failures() -> No
         if state["Type"] == "Map"
     }
     assert maps == {
-        "Back up a list": (7, None, None),
-        "Back up a list in S3": (7, 100, "STANDARD"),
-        "Verify a list": (5, None, None),
-        "Verify a list in S3": (5, 0, "EXPRESS"),
+        "BackUpInstances": (7, None, None),
+        "BackUpListedInstances": (7, 100, "STANDARD"),
+        "VerifyInstances": (5, None, None),
+        "VerifyListedInstances": (5, 0, "EXPRESS"),
     }
 
 
@@ -137,8 +138,8 @@ def test_the_parameter_decides_how_many_ways_a_fleet_goes() -> None:
 def test_a_map_over_a_list_in_s3_asks_for_what_the_other_does() -> None:
     """Of the function or of a backup's execution, and keeps the same of what it hears."""
     for here, in_s3 in (
-        ("Back up one", "Back up a listed one"),
-        ("Verify", "Verify a listed one"),
+        ("BackUpInstance", "BackUpListedInstance"),
+        ("VerifyInstance", "VerifyListedInstance"),
     ):
         for field in ("Resource", "Parameters", "ResultSelector"):
             assert STATES[here][field] == STATES[in_s3][field]
@@ -148,8 +149,7 @@ def test_no_choice_compares_what_may_not_be_there() -> None:
     """AWS ends an execution there, unheard; an interpreter takes it for a comparison that fails."""
     always = {
         *("$.counts.failures", "$.counts.total", "$.outcome"),  # whatever is told of has them
-        "$.failure.Cause",  # a Catch sets it
-        "$.share.percent",  # the state before sets it
+        *("$.failure.Cause", "$.prune_failure.Error"),  # a Catch sets them
         *("$.status.outcome", "$.wait.seconds", "$.wait.waited"),  # see below
     }
     compared = {
@@ -160,7 +160,7 @@ def test_no_choice_compares_what_may_not_be_there() -> None:
         for variable in unguarded(choice)
     }
     assert compared == always
-    begin = STATES["Begin to wait"]["Parameters"]
+    begin = STATES["StartWaiting"]["Parameters"]
     assert begin["status"].keys() == {"outcome"}
     assert begin["wait"].keys() == {"seconds", "waited"}
 
@@ -183,10 +183,13 @@ def unguarded(choice: Any, guarded: frozenset[str] = frozenset()) -> Iterator[st
 
 def test_a_list_in_s3_is_read_and_its_report_written_beside_it() -> None:
     """As moto cannot show: it does not look for the bucket where the input names it."""
-    for name, path in (("Back up a list in S3", "$.asked.list"), ("Verify a list in S3", "$.list")):
+    for name, path in (
+        ("BackUpListedInstances", "$.asked.list"),
+        ("VerifyListedInstances", "$.list"),
+    ):
         place = {"Bucket.$": f"{path}.bucket", "Key.$": f"{path}.key"}
         assert STATES[name]["ItemReader"]["Parameters"] == place
-    assert STATES["Back up a list in S3"]["ResultWriter"] == {
+    assert STATES["BackUpListedInstances"]["ResultWriter"] == {
         "Resource": "arn:aws:states:::s3:putObject",
         "Parameters": {"Bucket.$": "$.asked.list.bucket", "Prefix": "gaussdb-backup-reports"},
     }

@@ -32,8 +32,8 @@ def test_a_bus_that_is_out_of_order_for_a_moment_hears_it_later(stage: Stage) ->
     """Of a backup and of a fleet."""
     stage.step_functions.bus_troubles = 2
     running = [
-        stage.start({**backup_machine(), "StartAt": "Tell of the outcome"}, OUTCOME),
-        stage.start({**fleet_machine(), "StartAt": "Tell of the report"}, COUNTED),
+        stage.start({**backup_machine(), "StartAt": "PublishOutcome"}, OUTCOME),
+        stage.start({**fleet_machine(), "StartAt": "PublishReport"}, COUNTED),
     ]
     ended = [stage.step_functions.ended(arn)["status"] for arn in running]
     assert ended == ["SUCCEEDED", "SUCCEEDED"]
@@ -44,8 +44,8 @@ def test_a_bus_that_stays_out_of_order_ends_nothing(stage: Stage) -> None:
     """A backup that is completed is one, also where nobody can be told of it."""
     stage.step_functions.bus_troubles = 10  # five attempts of either
     running = [
-        stage.start({**backup_machine(), "StartAt": "Tell of the outcome"}, OUTCOME),
-        stage.start({**fleet_machine(), "StartAt": "Tell of the report"}, COUNTED),
+        stage.start({**backup_machine(), "StartAt": "PublishOutcome"}, OUTCOME),
+        stage.start({**fleet_machine(), "StartAt": "PublishReport"}, COUNTED),
     ]
     ended = [stage.step_functions.ended(arn)["status"] for arn in running]
     assert ended == ["SUCCEEDED", "SUCCEEDED"]

@@ -201,9 +201,9 @@ def test_what_became_of_an_execution_is_read_from_what_aws_says_of_it(
     stage: Stage, error: str, cause: str, told: dict[str, str] | None
 ) -> None:
     """Its own outcome, if it told one; else what Step Functions says, as it is."""
-    items = fleet_machine()["States"]["Back up a list"]["ItemProcessor"]
+    items = fleet_machine()["States"]["BackUpInstances"]["ItemProcessor"]
     ended = stage.run_from(
-        "Did the execution tell why",
+        "CheckExecutionCause",
         items,
         {"always": {"instance_id": "a1"}, "failure": {"Error": error, "Cause": cause}},
     )

@@ -32,6 +32,8 @@ QUICK: Final = NO_ROOM | {
     *("Runtime.OutOfMemory", "Runtime.Unknown", "Sandbox.Failure"),
 }
 TRANSIENT: Final = SLOW | QUICK
+# of these what AWS says, and not the function
+OF_AWS: Final = frozenset(error for error in TRANSIENT if "." in error)
 NOT_STARTED: Final = frozenset(
     {
         "StepFunctions.AWSStepFunctionsException",
@@ -77,43 +79,50 @@ class Again(NamedTuple):
 
 
 TRIED_AGAIN: Final = {
-    "Create": [
+    "CreateBackup": [
         Again(BUSY, 600, 18, rate=1, jitter=None),
         Again(TRANSIENT, 15, 6, longest=300),
     ],
-    "Ask how it is": [
+    "GetStatus": [
         Again(frozenset({"BackupNotFound"}), 30, 4, rate=1, jitter=None),
         Again(TRANSIENT, 15, 2),
     ],
-    "Tell of the outcome": [Again(EVERYTHING, 5, 4)],
-    "Back up one": [Again(NOT_STARTED, 30, 6, longest=600)],
-    "Back up a listed one": [Again(NOT_STARTED, 30, 6, longest=600)],
-    "Count the list in S3": [Again(EVERYTHING, 5, 4)],
-    "Tell of the report": [Again(EVERYTHING, 5, 4)],
-    "Verify": [Again(TRANSIENT, 30, 4)],
-    "Verify a listed one": [Again(NO_ROOM, 5, 2), Again(TRANSIENT - NO_ROOM, 15, 1)],
+    "PublishOutcome": [Again(EVERYTHING, 5, 4)],
+    "Prune": [Again(OF_AWS, 15, 2)],
+    "CountPruneFailure": [Again(EVERYTHING, 5, 4)],
+    "BackUpInstance": [Again(NOT_STARTED, 30, 6, longest=600)],
+    "BackUpListedInstance": [Again(NOT_STARTED, 30, 6, longest=600)],
+    "CountListedInstances": [Again(EVERYTHING, 5, 4)],
+    "PublishReport": [Again(EVERYTHING, 5, 4)],
+    "VerifyInstance": [Again(TRANSIENT, 30, 4)],
+    "VerifyListedInstance": [Again(NO_ROOM, 5, 2), Again(TRANSIENT - NO_ROOM, 15, 1)],
 }
 STALE: Final = frozenset({"BackupStale"})
 CAUGHT: Final = {
-    "Create": [(EVERYTHING, "Did the function tell why")],
-    "Ask how it is": [
-        (SLOW, "It did not answer"),
-        (QUICK, "It could not be asked"),
-        (EVERYTHING, "Did the function tell why"),
+    "CreateBackup": [(EVERYTHING, "CheckErrorFormat")],
+    "GetStatus": [
+        (SLOW, "CountStatusTimeout"),
+        (QUICK, "CountStatusError"),
+        (EVERYTHING, "CheckErrorFormat"),
     ],
-    "Tell of the outcome": [(EVERYTHING, "What was it")],
-    "Back up a list": [(EVERYTHING, "It broke off")],
-    "Back up one": [(EVERYTHING, "Did the execution tell why")],
-    "Back up a list in S3": [(EVERYTHING, "It broke off")],
-    "Count the list in S3": [(EVERYTHING, "It broke off")],
-    "Tell of the report": [(EVERYTHING, "Did any fail")],
-    "Verify": [(STALE, "Stale"), (EVERYTHING, "Not verified")],
-    "Verify a listed one": [(STALE, "Listed one stale"), (EVERYTHING, "Listed one not verified")],
+    "PublishOutcome": [(EVERYTHING, "CheckOutcome")],
+    "Prune": [(EVERYTHING, "CheckPruneError")],
+    "CountPruneFailure": [(EVERYTHING, "DropPruneError")],
+    "BackUpInstances": [(EVERYTHING, "RunAborted")],
+    "BackUpInstance": [(EVERYTHING, "CheckExecutionCause")],
+    "BackUpListedInstances": [(EVERYTHING, "RunAborted")],
+    "CountListedInstances": [(EVERYTHING, "RunAborted")],
+    "PublishReport": [(EVERYTHING, "CheckFailures")],
+    "VerifyInstance": [(STALE, "InstanceStale"), (EVERYTHING, "InstanceNotVerified")],
+    "VerifyListedInstance": [
+        (STALE, "ListedInstanceStale"),
+        (EVERYTHING, "ListedInstanceNotVerified"),
+    ],
 }
 # what a backup that is not yet completed goes through from one look to the next
-LOOK: Final = ("Wait", "Ask how it is", "How is it", "Wait as long again")
+LOOK: Final = ("Wait", "GetStatus", "CheckStatus", "RepeatWait")
 # and what a look costs beside the wait before it, where an outage prevents it
-OUTAGES: Final = {"It did not answer": 300, "It could not be asked": 45}
+OUTAGES: Final = {"CountStatusTimeout": 300, "CountStatusError": 45}
 
 
 def test_what_the_contract_calls_retryable_is_tried_again_and_nothing_else() -> None:
@@ -147,10 +156,20 @@ def test_states_catch_exactly_this() -> None:
     assert caught == CAUGHT
 
 
-def test_a_busy_instance_is_asked_again_for_as_long_as_the_parameter_says() -> None:
-    """Ten minutes apart: 18 times make three hours."""
-    busy = Again.read(ALL["backup"]["States"]["Create"]["Retry"][0])
+def test_a_busy_instance_is_asked_again_for_three_hours() -> None:
+    """Ten minutes apart, 18 times."""
+    busy = Again.read(ALL["backup"]["States"]["CreateBackup"]["Retry"][0])
     assert busy.seconds * busy.attempts == 3 * HOUR
+
+
+def time_limit() -> int:
+    """The seconds after which a backup counts as timed out."""
+    [limit] = [
+        choice["NumericGreaterThanEquals"]
+        for choice in STATES["CheckStatus"]["Choices"]
+        if choice["Variable"] == "$.wait.waited"
+    ]
+    return int(limit)
 
 
 def looks(limit: int, besides: int = 0) -> list[int]:
@@ -160,10 +179,10 @@ def looks(limit: int, besides: int = 0) -> list[int]:
         limit: in seconds.
         besides: what each look costs beside the wait before it, in seconds.
     """
-    wait = STATES["Begin to wait"]["Parameters"]["wait"]
+    wait = STATES["StartWaiting"]["Parameters"]["wait"]
     [longest] = [
         choice["NumericGreaterThanEquals"]
-        for choice in STATES["How is it"]["Choices"]
+        for choice in STATES["CheckStatus"]["Choices"]
         if choice["Variable"] == "$.wait.seconds"
     ]
     seconds, waited = wait["seconds"], [wait["waited"]]
@@ -175,14 +194,9 @@ def looks(limit: int, besides: int = 0) -> list[int]:
 
 def test_looks_come_seldomer_with_time_up_to_the_limit() -> None:
     """After 15 s, twice as long each time, and every four minutes at last."""
-    [limit] = [
-        choice["NumericGreaterThanEquals"]
-        for choice in STATES["How is it"]["Choices"]
-        if choice["Variable"] == "$.wait.waited"
-    ]
-    waited = looks(limit)
+    waited = looks(limit := time_limit())
     assert waited[:7] == [15, 45, 105, 225, 465, 705, 945]
-    assert limit == 12 * HOUR <= waited[-1] < limit + 240
+    assert limit == 24 * HOUR <= waited[-1] < limit + 240
 
 
 @pytest.mark.parametrize("state", OUTAGES)
@@ -190,25 +204,23 @@ def test_a_look_that_an_outage_prevents_counts_for_what_it_takes(state: str) -> 
     """Else a long outage would be waited out for days, or a short one end a backup."""
     added = STATES[state]["Parameters"]["waited.$"]
     assert added == f"States.MathAdd($.wait.waited, {OUTAGES[state]})"
-    again = TRIED_AGAIN["Ask how it is"][1]
+    again = TRIED_AGAIN["GetStatus"][1]
     waits = [again.seconds * again.rate**number for number in range(again.attempts)]
-    assert OUTAGES["It could not be asked"] == sum(waits)
+    assert OUTAGES["CountStatusError"] == sum(waits)
 
 
 def test_no_execution_has_more_events_than_step_functions_keeps() -> None:
-    """It ends an execution at 25,000; with the greatest limits, and every look tried thrice."""
-    parameters = translated()["Parameters"]
-    busy = parameters["BusyRetries"]["MaxValue"]
-    outages = TRIED_AGAIN["Create"][1].attempts
+    """It ends an execution at 25,000; with every look tried thrice."""
+    busy, outages = (again.attempts for again in TRIED_AGAIN["CreateBackup"])
     # a state is entered and left; an attempt is scheduled, is started and ends
     create = 3 * (1 + busy + outages)
-    look = 2 * len(LOOK) + 3 * (1 + TRIED_AGAIN["Ask how it is"][1].attempts)
+    look = 2 * len(LOOK) + 3 * (1 + TRIED_AGAIN["GetStatus"][1].attempts)
     prevented = look + 2
     besides = 100
-    limit = parameters["BackupTimeLimitSeconds"]["MaxValue"]
+    limit = time_limit()
     assert [STATES[name].get("Next") for name in LOOK] == [
-        "Ask how it is",
-        "How is it",
+        "GetStatus",
+        "CheckStatus",
         None,
         "Wait",
     ]
@@ -224,18 +236,19 @@ def test_a_task_has_more_time_than_the_function_takes() -> None:
     """What is still running must not be tried again."""
     timeouts = {n: s["TimeoutSeconds"] for n, s in STATES.items() if "TimeoutSeconds" in s}
     assert timeouts == {
-        "Create": 180,
-        "Ask how it is": 180,
-        "Verify": 130,
-        "Verify a listed one": 130,
+        "CreateBackup": 180,
+        "GetStatus": 180,
+        "Prune": 180,
+        "VerifyInstance": 130,
+        "VerifyListedInstance": 130,
     }
     assert translated()["Resources"]["BackupFunction"]["Properties"]["Timeout"] == 120
 
 
 def test_a_listed_instance_is_looked_at_in_the_time_of_an_express_execution() -> None:
     """AWS ends it after five minutes, which nothing could catch."""
-    refused, failed = TRIED_AGAIN["Verify a listed one"]
+    refused, failed = TRIED_AGAIN["VerifyListedInstance"]
     refusals = sum(refused.seconds * refused.rate**number for number in range(refused.attempts))
-    attempts = (1 + failed.attempts) * STATES["Verify a listed one"]["TimeoutSeconds"]
+    attempts = (1 + failed.attempts) * STATES["VerifyListedInstance"]["TimeoutSeconds"]
     assert failed.attempts == 1
     assert attempts + failed.seconds + refusals < 300

@@ -31,7 +31,7 @@ class Watch(NamedTuple):
 
     Args:
         watched: a metric, or an expression of metrics.
-        dimensions: of each of them.
+        dimensions: all of theirs.
         statistic: of the values in a period.
         seconds: of a period.
         looks: how many of the last periods must be bad, of how many.
@@ -64,13 +64,13 @@ def watch(alarm: Mapping[str, Any]) -> Watch:
     """What an alarm watches; a property that is not known here is an error."""
     assert alarm.keys() <= _KNOWN
     expression, sources = _computed(alarm["Metrics"]) if "Metrics" in alarm else _plain(alarm)
-    [(dimensions, statistic, seconds)] = {
-        (source.metric.dimensions, source.statistic, source.seconds) for source in sources.values()
-    }
+    [(statistic, seconds)] = {(source.statistic, source.seconds) for source in sources.values()}
     periods = alarm["EvaluationPeriods"]
     return Watch(
         watched=re.sub(r"[a-z_]+", lambda found: _name(sources, found[0]), expression),
-        dimensions=dimensions,
+        dimensions=tuple(
+            sorted({one for source in sources.values() for one in source.metric.dimensions})
+        ),
         statistic=statistic,
         seconds=seconds,
         looks=f"{alarm.get('DatapointsToAlarm', periods)} of {periods}",

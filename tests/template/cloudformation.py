@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 ACCOUNT: Final = "123456789012"
 REGION: Final = "eu-central-1"
 STACK: Final = "night-backups"
+STACK_UUID: Final = "6f2b1c5e-9a1d-4c7e-8b3f-2d4e5f6a7b8c"
 
 PSEUDO_PARAMETERS: Final = {
     "AWS::AccountId": ACCOUNT,
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
+    "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/{STACK_UUID}",
     "AWS::StackName": STACK,
     "AWS::URLSuffix": "amazonaws.com",
 }
@@ -133,6 +135,16 @@ class Stack:
             raise Unresolvable(f"{name}: {error}") from error
         kept = {key: value for key, value in resource.items() if key != "Condition"}
         return {**kept, "Properties": properties}
+
+    def broken_rules(self) -> list[str]:
+        """What CloudFormation says of parameters that do not go together."""
+        return [
+            assertion["AssertDescription"]
+            for rule in self._template["Rules"].values()
+            if "RuleCondition" not in rule or self._truth(rule["RuleCondition"])
+            for assertion in rule["Assertions"]
+            if not self._truth(assertion["Assert"])
+        ]
 
     def condition(self, name: str) -> bool:
         """Whether a condition of the template holds."""

@@ -1,9 +1,8 @@
-"""What the dashboard's widgets and the saved queries show, as far as one may hold them to it."""
+"""What the dashboard's widgets and the saved queries show."""
 
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.template.cloudformation import STACK
@@ -58,35 +57,13 @@ def series(widget: Mapping[str, Any]) -> list[Series]:
     return lines
 
 
-def tables(stack: Stack) -> dict[str, list[str]]:
-    """The commands of each query that a widget shows, by the widget's title."""
-    return {
-        title: [command.strip() for command in widget["query"].split("|")]
-        for title, widget in widgets(stack).items()
-        if "query" in widget
+def queries(stack: Stack) -> dict[str, str]:
+    """The text of each query: the saved ones by their names, the widgets' by their titles."""
+    saved = {
+        made["Name"].removeprefix(f"{STACK}/"): made["QueryString"]
+        for made in stack.of_type("AWS::Logs::QueryDefinition").values()
     }
-
-
-def saved_queries(stack: Stack) -> dict[str, list[str]]:
-    """The commands of each saved query by its name, the log group before them."""
-    found = {}
-    for properties in stack.of_type("AWS::Logs::QueryDefinition").values():
-        lines = properties["QueryString"].splitlines()
-        text = " ".join(line for line in lines if not line.startswith("#"))
-        commands = [f"SOURCE '{group}'" for group in properties["LogGroupNames"]]
-        commands += [command.strip() for command in text.split("|")]
-        found[properties["Name"].removeprefix(f"{STACK}/")] = commands
-    return found
-
-
-def fields(commands: list[str]) -> set[str]:
-    """The fields of a log line that a query shows, counts or groups by."""
-    found: set[str] = set()
-    for command in commands:
-        verb, _, rest = command.partition(" ")
-        if verb == "fields":
-            found |= set(rest.split(", "))
-        if verb == "stats":
-            values, _, groups = rest.partition(" by ")
-            found |= set(re.findall(r"\(([\w.@]+)\)", values)) | set(groups.split(", "))
-    return {name for name in found if not name.startswith(("@", "bin("))}
+    shown = {
+        title: widget["query"] for title, widget in widgets(stack).items() if "query" in widget
+    }
+    return {**saved, **shown}

@@ -1,8 +1,9 @@
 """CloudWatch Logs' filter patterns for JSON lines, as far as the template uses them.
 
 Written after the syntax page of the CloudWatch Logs user guide: comparisons joined by `&&` and
-`||` with parentheses, `*` in strings, `IS FALSE`, elements of arrays. A field that a line lacks
-satisfies no comparison here; the page leaves open whether `!=` does, so no pattern may rely on it.
+`||` with parentheses, `*` in strings, `IS TRUE`, `IS FALSE`, numbers, elements of arrays. A field
+that a line lacks satisfies no comparison here; the page leaves open whether `!=` does, so no
+pattern may rely on it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from typing import Any, Final
 
 _TOKEN: Final = re.compile(
-    r"""\s*(\(|\)|&&|\|\||IS\ FALSE|!=|>=|=|\$\.[\w.\[\]]+|"[^"]*"|-?\d+(?:\.\d+)?)"""
+    r"""\s*(\(|\)|&&|\|\||IS\ TRUE|IS\ FALSE|!=|>=|=|\$\.[\w.\[\]]+|"[^"]*"|-?\d+(?:\.\d+)?)"""
 )
 _MISSING: Final = object()
 
@@ -80,8 +81,8 @@ def _one(tokens: list[str], record: Any) -> bool:
         return chosen
     found = _find(first, record)
     operator = tokens.pop(0)
-    if operator == "IS FALSE":
-        return found is False
+    if operator in {"IS TRUE", "IS FALSE"}:
+        return found is (operator == "IS TRUE")
     return _compare(found, operator, tokens.pop(0))
 
 
@@ -89,7 +90,9 @@ def _compare(found: Any, operator: str, wanted: str) -> bool:
     if found is _MISSING:
         return False
     if not wanted.startswith('"'):
-        return operator == ">=" and isinstance(found, int | float) and found >= float(wanted)
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            return False
+        return found >= float(wanted) if operator == ">=" else found == float(wanted)
     equal = isinstance(found, str) and fnmatch.fnmatchcase(found, wanted.strip('"'))
     return equal if operator == "=" else not equal
 

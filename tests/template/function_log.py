@@ -38,6 +38,41 @@ COLD_START: Final = {
 }
 TIMEOUT: Final = {"type": "platform.report", "record": {"status": "timeout", "metrics": {}}}
 
+# What the contract says that the function writes, where no event of this module makes it do so.
+_BY_CONTRACT: Final[Mapping[str, Mapping[str, object]]] = {
+    "poison message, first delivery": {
+        "level": "ERROR",
+        "message": "backup failed",
+        "trigger": "sqs",
+        "error": "InvalidRequest",
+        "retryable": False,
+        "receive_count": 1,
+    },
+    "busy instance, tenth delivery": {
+        "level": "ERROR",
+        "message": "backup failed",
+        "trigger": "sqs",
+        "error": "InstanceBusy",
+        "retryable": True,
+        "receive_count": 10,
+    },
+    "webhook without keys": {"level": "ERROR", "message": "webhook keys unavailable"},
+    "prune that failed": {
+        "level": "ERROR",
+        "message": "prune failed",
+        "action": "prune",
+        "_aws": {
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": "GaussDBBackup",
+                    "Dimensions": [["service"]],
+                    "Metrics": [{"Name": "PruneFailed", "Unit": "Count"}],
+                }
+            ]
+        },
+        "PruneFailed": [1.0],
+    },
+}
 _CREATE: Final = {"instance_id": INSTANCE_ID, "idempotency_key": "pipeline-7"}
 _EVENTS: Final[Mapping[str, Mapping[str, object]]] = {
     "accepted": _CREATE,
@@ -88,6 +123,8 @@ def written() -> dict[str, list[str]]:
                 except FunctionFailed as error:
                     outcome = f"{name}: {error.error_type}"
                 lines[outcome] = function.lines()[before:]
+    for name, line in _BY_CONTRACT.items():
+        lines[name] = [json.dumps({**line, "service": STACK})]
     return lines
 
 

@@ -15,13 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.template.cloudformation import Stack
-from tests.template.parameter_values import (
-    EVERYTHING,
-    EVERYTHING_DIRECT,
-    LAYER_ARN,
-    NOTHING,
-    REQUIRED,
-)
+from tests.template.parameter_values import EVERYTHING, LAYER_ARN, NOTHING, REQUIRED
 from tests.template.translation import ROOT, TEMPLATE, translated
 
 if TYPE_CHECKING:
@@ -31,15 +25,11 @@ _SAM: Final = str(ROOT / ".venv-sam/bin/sam")
 _CFN_LINT: Final = str(ROOT / ".venv-sam/bin/cfn-lint")
 _CHECKOV: Final = str(ROOT / ".venv-checkov/bin/checkov")
 
-# what AWS's public parameters would say
-_LAYERS: Final = {
-    "ExtensionLayerArm64": LAYER_ARN.format("AWS-arm64"),
-    "ExtensionLayerX86": LAYER_ARN.format("AWS-x86"),
-}
+# what AWS's public parameter would say
+_LAYER: Final = {"ExtensionLayer": LAYER_ARN.format("AWS-arm64")}
 _STACKS: Final[Mapping[str, Mapping[str, str]]] = {
     "defaults": REQUIRED,
     "everything": EVERYTHING,
-    "everything-direct": EVERYTHING_DIRECT,
     "nothing": NOTHING,
 }
 
@@ -61,7 +51,7 @@ def _write_forms(folder: Path) -> Iterable[Path]:
     forms = {"translation": template} | {
         name: {
             "AWSTemplateFormatVersion": template["AWSTemplateFormatVersion"],
-            "Resources": Stack(template, {**chosen, **_LAYERS}).resources,
+            "Resources": Stack(template, {**chosen, **_LAYER}).resources,
         }
         for name, chosen in _STACKS.items()
     }

@@ -5,72 +5,65 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.template.cloudformation import conditions_behind, parameters_behind
+from tests.template.cloudformation import Stack, conditions_behind, parameters_behind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SECRET_ARN: Final = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:{}-a1B2c3"
-KEY_ARN: Final = "arn:aws:kms:eu-central-1:123456789012:key/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed"
 LAYER_ARN: Final = "arn:aws:lambda:eu-central-1:123456789012:layer:{}:7"
-INSTANCES: Final = tuple(f"instance{number}in14" for number in range(1, 7))
+REQUIRED: Final = {"InstanceIds": "instance1in14", "CredentialsSecret": "gaussdb/backup"}
 
-REQUIRED: Final = {"InstanceIds": INSTANCES[0], "CredentialsSecret": "gaussdb/backup"}
+BOUNDARY_ARN: Final = "arn:aws:iam::123456789012:policy/boundary"
+POLICY: Final = "last=7,daily=14,weekly=8,monthly=12"
 
 # Whoever adds a parameter that a condition asks for must say here what it may be.
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "AlarmEmail": ("", "nights@example.com"),
     "AllowedInstances": ("", "instance1in14,instance2in14"),
-    "Architecture": ("arm64", "x86_64"),
     "BackupRequestedEvents": ("false", "true"),
     "BackupSchedule": ("cron(15 4 * * ? *)", ""),
+    "CloudEndpoints": ("", "https://gaussdb.example.com,https://iam.example.com"),
     "CredentialsSecret": ("gaussdb/backup", SECRET_ARN.format("gaussdb/backup")),
-    "ExtensionLayerArn": ("", LAYER_ARN.format("our-own")),
     "FleetList": ("", "our-lists/instances.json"),
-    "FlexibleWindowMinutes": ("15", "0"),
-    "FreshnessHours": ("6", "0"),
-    "GaussDBEndpoint": ("", "https://gaussdb.example.com"),
     "HttpApi": ("false", "true"),
-    "IamEndpoint": ("", "https://iam.example.com"),
-    "InstanceIds": tuple(",".join(INSTANCES[:count]) for count in range(1, 7)),
-    "InvocationEvents": ("false", "true"),
-    "LogsKmsKeyArn": ("", KEY_ARN),
+    "MaxBackupAgeHours": ("36", "0"),
+    "NoBackupHours": ("26", "0"),
+    "PermissionsBoundary": ("", BOUNDARY_ARN),
     "ProjectId": ("", "0483b6b16e954cb88930a360d2c4e663"),
     "RequestQueue": ("false", "true"),
-    "RequesterAccount": ("", "210987654321"),
-    "SecretsKmsKeyArn": ("", KEY_ARN),
-    "WaitForCompletion": ("true", "false"),
+    "Retention": ("off", "report", "delete"),
+    "RetentionPolicy": (POLICY, f"{POLICY},keep=before-2026+audit_1"),
+    "RetentionSecret": ("", "gaussdb/prune", SECRET_ARN.format("gaussdb/prune")),
+    "RunbookUrl": ("", "https://wiki.example.com/backups"),
     "WebhookSecret": ("", "gaussdb/webhook", SECRET_ARN.format("gaussdb/webhook")),
 }
 
+# All that the template can make at once: a list in S3, so no instances of its own.
 EVERYTHING: Final = {
     **REQUIRED,
     **{name: values[-1] for name, values in CHOICES.items()},
     "BackupSchedule": "cron(15 4 * * ? *)",
-    "FreshnessHours": "6",
-    "InstanceIds": ",".join(INSTANCES[:3]),
-    "WaitForCompletion": "true",
+    "InstanceIds": "",
+    "MaxBackupAgeHours": "36",
+    "NoBackupHours": "26",
 }
-EVERYTHING_DIRECT: Final = {
-    **EVERYTHING,
-    "WaitForCompletion": "false",
-    "FleetList": "",
-    "InstanceIds": ",".join(INSTANCES[:5]),
-}
-NOTHING: Final = {
-    **REQUIRED,
-    "BackupSchedule": "",
-    "FreshnessHours": "0",
-    "WaitForCompletion": "false",
-}
+NOTHING: Final = {**REQUIRED, "BackupSchedule": "", "MaxBackupAgeHours": "0"}
 
 
 def combinations(template: Mapping[str, Any], part: Any) -> Iterator[dict[str, str]]:
     """Every choice of parameters under which a part of the template may turn out differently.
 
     What no condition of the part depends on keeps its default: it cannot change the outcome, so
-    these are all combinations for that part, without the billions that differ elsewhere.
+    these are all combinations for that part, without the billions that differ elsewhere. What the
+    template's rules demand beside a choice is chosen too; what they refuse is left out.
     """
     names = sorted(parameters_behind(template, conditions_behind(template, part)))
     for values in product(*(CHOICES[name] for name in names)):
-        yield {**REQUIRED, **dict(zip(names, values, strict=True))}
+        chosen = {**REQUIRED, **dict(zip(names, values, strict=True))}
+        if chosen.get("FleetList"):
+            chosen["InstanceIds"] = ""
+        if chosen.get("Retention") == "delete":
+            chosen.setdefault("RetentionSecret", "gaussdb/prune")
+        if not Stack(template, chosen).broken_rules():
+            yield chosen

@@ -80,11 +80,9 @@ def of_role(stack: Stack, role: str) -> list[Statement]:
 
 
 def of_resource(stack: Stack, policy: str) -> list[Statement]:
-    """Every statement of a queue's, a topic's or a bus's policy, sorted."""
-    properties = stack.properties(policy)
-    if "PolicyDocument" in properties:
-        return sorted(read(said) for said in properties["PolicyDocument"]["Statement"])
-    return [read({"Sid": properties["StatementId"], **properties["Statement"]})]
+    """Every statement of a queue's or a topic's policy, sorted."""
+    document = stack.properties(policy)["PolicyDocument"]
+    return sorted(read(said) for said in document["Statement"])
 
 
 def choices(template: Mapping[str, Any], names: Iterable[str]) -> Iterator[dict[str, str]]:

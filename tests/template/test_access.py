@@ -5,17 +5,13 @@ from typing import Any, Final
 import pytest
 
 from tests.template.cloudformation import ACCOUNT, REGION, STACK, Stack
-from tests.template.parameter_values import CHOICES, EVERYTHING, EVERYTHING_DIRECT, combinations
+from tests.template.parameter_values import EVERYTHING, combinations
 from tests.template.policies import Granted, choices, expected, of_resource, statement
 
 POLICIES: Final = {
-    "AWS::Events::EventBusPolicy",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
 }
-_, OTHER_ACCOUNT = CHOICES["RequesterAccount"]
-REQUESTER: Final = {"RequesterAccount": OTHER_ACCOUNT}
-THEY: Final = {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}
 EVENTS: Final = f"arn:aws:events:{REGION}:{ACCOUNT}"
 
 
@@ -53,15 +49,7 @@ ADMITTED: Final = {
             ),
         ),
     ],
-    "BackupRequestsPolicy": [
-        only_encrypted("BackupRequests"),
-        Granted(
-            REQUESTER,
-            statement(
-                "FromTheOtherAccount", "sqs:SendMessage", queue("BackupRequests"), principal=THEY
-            ),
-        ),
-    ],
+    "BackupRequestsPolicy": [only_encrypted("BackupRequests")],
     "RequestDeadLettersPolicy": [only_encrypted("RequestDeadLetters")],
     "AlarmTopicPolicy": [
         Granted(
@@ -80,25 +68,12 @@ ADMITTED: Final = {
             ),
         )
     ],
-    "BackupBusPolicy": [
-        Granted(
-            REQUESTER,
-            statement(
-                "FromTheOtherAccount",
-                "events:PutEvents",
-                f"{EVENTS}:event-bus/{STACK}",
-                principal=THEY,
-                condition={"StringEquals": {"events:detail-type": "Backup Requested"}},
-            ),
-        )
-    ],
 }
 GUARDED: Final = {
     "DeadLettersPolicy": "DeadLetters",
     "BackupRequestsPolicy": "BackupRequests",
     "RequestDeadLettersPolicy": "RequestDeadLetters",
     "AlarmTopicPolicy": "AlarmTopic",
-    "BackupBusPolicy": "BackupBus",
 }
 
 
@@ -143,7 +118,7 @@ def test_a_policy_guards_what_it_is_named_for(stack: Stack) -> None:
     guarded = {}
     for policy in GUARDED:
         said = stack.properties(policy)
-        guarded[policy] = said.get("Queues") or said.get("Topics") or [said["EventBusName"]]
+        guarded[policy] = said.get("Queues") or said["Topics"]
     assert guarded == {policy: [stack.answer(name, "")] for policy, name in GUARDED.items()}
     assert stack.of_type("AWS::SQS::Queue").keys() <= set(GUARDED.values())
 
@@ -165,7 +140,7 @@ def test_no_endpoint_is_open_in_any_combination(template: dict[str, Any]) -> Non
     assert seen == {
         ("BackupApi", "POST /backups", "AWS_IAM"),
         ("BackupApi", "GET /backups/{backup_id}", "AWS_IAM"),
-        ("WebhookApi", "POST /backups", "NONE"),
+        ("BackupApi", "POST /webhook", "NONE"),
     }
 
 
@@ -178,22 +153,17 @@ def test_nothing_else_can_be_reached_from_outside(template: dict[str, Any]) -> N
         assert api.keys() == {"Name", "Description", "ProtocolType"}
 
 
-@pytest.mark.parametrize("chosen", [EVERYTHING, EVERYTHING_DIRECT], ids=["waiting", "direct"])
-def test_whoever_calls_the_function_is_named_with_its_source(
-    template: dict[str, Any], chosen: dict[str, str]
-) -> None:
+def test_whoever_calls_the_function_is_named_with_its_source(template: dict[str, Any]) -> None:
     """No permission lets in a service on behalf of everybody's resources."""
-    apis = f"arn:aws:execute-api:{REGION}:{ACCOUNT}"
     gateway = "apigateway.amazonaws.com"
+    api = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:BackupApi/*"
     rule = f"{EVENTS}:rule/{STACK}/BackupRequestedRule"
     call = {"FunctionName": "BackupFunction", "Action": "lambda:InvokeFunction"}
     callers = {
-        "BackupApiCreatePermission": (gateway, f"{apis}:BackupApi/*/POST/backups"),
-        "BackupApiStatusPermission": (gateway, f"{apis}:BackupApi/*/GET/backups/*"),
-        "WebhookPermission": (gateway, f"{apis}:WebhookApi/*/POST/backups"),
+        "BackupApiPermission": (gateway, api),
         "BackupRequestedPermission": ("events.amazonaws.com", rule),
     }
-    assert Stack(template, chosen).of_type("AWS::Lambda::Permission") == {
+    assert Stack(template, EVERYTHING).of_type("AWS::Lambda::Permission") == {
         name: {**call, "Principal": principal, "SourceArn": source}
         for name, (principal, source) in callers.items()
     }

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -11,15 +10,7 @@ from tests.template.cloudformation import (
     conditions_behind,
     parameters_behind,
 )
-from tests.template.parameter_values import (
-    CHOICES,
-    EVERYTHING,
-    EVERYTHING_DIRECT,
-    INSTANCES,
-    NOTHING,
-    REQUIRED,
-    combinations,
-)
+from tests.template.parameter_values import CHOICES, EVERYTHING, NOTHING, REQUIRED, combinations
 
 ALWAYS = {
     "AlarmTopic",
@@ -31,97 +22,72 @@ ALWAYS = {
     "BackupFunctionRole",
     "BackupStateMachine",
     "BackupStateMachineRole",
-    "BackupsKeepFailingAlarm",
     "BackupsOfTheLastDay",
     "CrashCount",
     "Dashboard",
     "DeadLetters",
     "DeadLettersAlarm",
     "DeadLettersPolicy",
-    "FailedForGoodCount",
     "FailuresByCode",
-    "FunctionCrashedAlarm",
-    "FunctionLogs",
-    "OneJobsStory",
-    "ThrottledAlarm",
-}
-WAITING = {
-    "FleetFailedAlarm",
-    "FleetMapPolicy",
     "FleetStateMachine",
     "FleetStateMachineRole",
+    "FunctionFailingAlarm",
+    "FunctionLogs",
+    "OneJobsStory",
 }
 TIMERS = {"Timers", "TimersRole"}
+SCHEDULE = {*TIMERS, "FleetSchedule"}
 FRESHNESS = {
     *TIMERS,
-    "BackupAgeAlarm",
     "BackupStaleAlarm",
-    "FreshnessCheckFailedAlarm",
     "FreshnessStateMachine",
     "FreshnessStateMachineRole",
     "FreshnessTimer",
-    "OldestAge",
-    "StaleCount",
 }
-HTTP_API = {
+API = {
     "AccessLogs",
     "BackupApi",
-    "BackupApiCreatePermission",
-    "BackupApiCreateRoute",
     "BackupApiIntegration",
+    "BackupApiPermission",
     "BackupApiStage",
-    "BackupApiStatusPermission",
+    "BackupApiCreateRoute",
     "BackupApiStatusRoute",
 }
-WEBHOOK = {
-    "AccessLogs",
-    "WebhookApi",
-    "WebhookIntegration",
-    "WebhookPermission",
-    "WebhookRoute",
-    "WebhookStage",
-}
+WEBHOOK = {*API, "WebhookKeysAlarm", "WebhookKeysUnavailable", "WebhookRoute"}
 QUEUE = {
     "BackupRequests",
     "BackupRequestsMapping",
     "BackupRequestsPolicy",
+    "LostRequests",
     "RequestDeadLetters",
-    "RequestDeadLettersAlarm",
     "RequestDeadLettersPolicy",
 }
-SCHEDULE = "cron(15 4 * * ? *)"
+EVERY_NIGHT = {"BackupSchedule": "cron(15 4 * * ? *)"}
+FROM_LIST = {"InstanceIds": "", "FleetList": "lists/all.json"}
 
 
 @pytest.mark.parametrize(
     ("chosen", "added"),
     [
         ({}, set()),
-        ({"WaitForCompletion": "true"}, WAITING),
+        (EVERY_NIGHT, {*SCHEDULE, "NoBackupStartedAlarm"}),
+        ({**EVERY_NIGHT, "NoBackupHours": "0"}, SCHEDULE),
+        ({"MaxBackupAgeHours": "36"}, FRESHNESS),
+        (FROM_LIST, {"FleetMapPolicy"}),
         (
-            {"WaitForCompletion": "true", "BackupSchedule": SCHEDULE},
-            {*WAITING, *TIMERS, "FleetSchedule", "NoBackupAcceptedAlarm"},
+            {**FROM_LIST, "MaxBackupAgeHours": "36"},
+            {*FRESHNESS, "FleetMapPolicy", "FreshnessMapPolicy"},
         ),
-        ({"BackupSchedule": SCHEDULE}, {*TIMERS, "DirectSchedule1", "NoBackupAcceptedAlarm"}),
-        ({"FreshnessHours": "1"}, FRESHNESS),
-        (
-            {"FreshnessHours": "1", "FleetList": "lists/all.json"},
-            {*FRESHNESS, "FreshnessMapPolicy"},
-        ),
-        ({"HttpApi": "true"}, HTTP_API),
+        ({"HttpApi": "true"}, API),
         ({"WebhookSecret": "webhook"}, WEBHOOK),
-        ({"HttpApi": "true", "WebhookSecret": "webhook"}, HTTP_API | WEBHOOK),
+        ({"HttpApi": "true", "WebhookSecret": "webhook"}, WEBHOOK),
         ({"RequestQueue": "true"}, QUEUE),
         (
             {"BackupRequestedEvents": "true"},
             {"BackupRequestedRule", "BackupRequestedPermission"},
         ),
-        ({"InvocationEvents": "true"}, set()),
-        ({"RequesterAccount": "210987654321"}, set()),
-        (
-            {"BackupRequestedEvents": "true", "RequesterAccount": "210987654321"},
-            {"BackupRequestedRule", "BackupRequestedPermission", "BackupBusPolicy"},
-        ),
         ({"AlarmEmail": "nights@example.com"}, {"AlarmSubscription"}),
+        ({"Retention": "delete", "RetentionSecret": "prune"}, set()),
     ],
     ids=lambda value: str(
         value if isinstance(value, dict) else sorted(value)
@@ -130,21 +96,17 @@ SCHEDULE = "cron(15 4 * * ? *)"
 def test_each_choice_adds_exactly_its_own_resources(
     template: dict[str, Any], chosen: dict[str, str], added: set[str]
 ) -> None:
-    """A trigger that is not asked for leaves no part behind, one that is asked for is complete."""
+    """An event source that is off leaves no part behind, one that is on is complete."""
     stack = Stack(template, {**NOTHING, **chosen})
+    assert stack.broken_rules() == []
     assert stack.resources.keys() == ALWAYS | added
 
 
 def test_everything_together_is_every_resource_of_the_template(template: dict[str, Any]) -> None:
     """No resource waits for a combination that cannot be."""
-    made: set[str] = set()
-    for chosen in (
-        EVERYTHING,
-        EVERYTHING_DIRECT,
-        {**EVERYTHING_DIRECT, "InstanceIds": ",".join(INSTANCES)},
-    ):
-        made |= Stack(template, chosen).resources.keys()
-    assert made == template["Resources"].keys()
+    everything = Stack(template, EVERYTHING)
+    assert everything.broken_rules() == []
+    assert everything.resources.keys() == template["Resources"].keys()
 
 
 def test_nothing_refers_to_what_is_not_there(template: dict[str, Any]) -> None:
@@ -163,12 +125,12 @@ def test_nothing_refers_to_what_is_not_there(template: dict[str, Any]) -> None:
 
 
 def test_a_reference_to_an_absent_resource_would_be_seen(template: dict[str, Any]) -> None:
-    """The evaluator objects to a part that outlives what it refers to."""
-    permission = dict(template["Resources"]["WebhookPermission"])
+    """The evaluator rejects a part that outlives what it refers to."""
+    permission = dict(template["Resources"]["BackupApiPermission"])
     del permission["Condition"]
-    resources = {**template["Resources"], "WebhookPermission": permission}
-    with pytest.raises(Unresolvable, match="WebhookApi, which is not made"):
-        Stack({**template, "Resources": resources}, REQUIRED).resource("WebhookPermission")
+    resources = {**template["Resources"], "BackupApiPermission": permission}
+    with pytest.raises(Unresolvable, match="BackupApi, which is not made"):
+        Stack({**template, "Resources": resources}, REQUIRED).resource("BackupApiPermission")
 
 
 def test_every_condition_is_seen_both_ways(template: dict[str, Any]) -> None:
@@ -186,46 +148,65 @@ def test_the_choices_are_those_that_conditions_ask_for(template: dict[str, Any])
     assert parameters_behind(template, frozenset(template["Conditions"])) == CHOICES.keys()
 
 
-@pytest.mark.parametrize("count", range(1, 6))
-def test_without_waiting_each_instance_has_its_own_schedule(
-    template: dict[str, Any], count: int
+@pytest.mark.parametrize(
+    ("chosen", "complaint"),
+    [
+        ({"InstanceIds": ""}, "Set InstanceIds, or FleetList for a list in S3."),
+        ({"FleetList": "lists/all.json"}, "Set InstanceIds or FleetList, not both."),
+        (
+            {"Retention": "delete"},
+            "Retention=delete needs RetentionSecret, the credentials of a second cloud user.",
+        ),
+        (
+            {"Retention": "delete", "RetentionSecret": REQUIRED["CredentialsSecret"]},
+            "RetentionSecret must be another secret than CredentialsSecret.",
+        ),
+    ],
+    ids=["no list", "two lists", "no second user", "the same user"],
+)
+def test_choices_that_exclude_each_other_are_refused_before_anything_is_made(
+    template: dict[str, Any], chosen: dict[str, str], complaint: str
 ) -> None:
-    """As many schedules as instances, up to five."""
-    chosen = {**REQUIRED, "WaitForCompletion": "false", "InstanceIds": ",".join(INSTANCES[:count])}
-    schedules = Stack(template, chosen).of_type("AWS::Scheduler::Schedule")
-    schedules.pop("FreshnessTimer")
-    assert set(schedules) == {f"DirectSchedule{number}" for number in range(1, count + 1)}
+    """By CloudFormation's rules, in a sentence that says what to do."""
+    assert Stack(template, {**REQUIRED, **chosen}).broken_rules() == [complaint]
 
 
-def test_a_sixth_instance_without_waiting_is_refused_and_not_left_out(
-    template: dict[str, Any],
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {},
+        FROM_LIST,
+        {"Retention": "report"},
+        {"Retention": "delete", "RetentionSecret": "gaussdb/prune"},
+        {"Retention": "report", "RetentionSecret": "gaussdb/prune"},
+    ],
+    ids=str,
+)
+def test_choices_that_go_together_are_taken(
+    template: dict[str, Any], chosen: dict[str, str]
 ) -> None:
-    """The deployment then holds a parameter whose value its own pattern forbids."""
-    chosen = {**REQUIRED, "WaitForCompletion": "false", "InstanceIds": ",".join(INSTANCES)}
-    guard = Stack(template, chosen).properties("FiveInstancesAtMostWithoutWaiting")
-    assert re.search(guard["AllowedPattern"], guard["Value"]) is None
-    assert not Stack(template, EVERYTHING).has("FiveInstancesAtMostWithoutWaiting")
+    """One list, and a second user where one is needed."""
+    assert Stack(template, {**REQUIRED, **chosen}).broken_rules() == []
 
 
-def test_a_list_in_s3_needs_the_state_machine(template: dict[str, Any]) -> None:
-    """CloudFormation refuses the two choices that exclude each other before it makes anything."""
-    [rule] = template["Rules"].values()
-    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "WaitForCompletion"}, "false"]}
-    assert rule["Assertions"][0]["Assert"] == {"Fn::Equals": [{"Ref": "FleetList"}, ""]}
-
-
-def test_deploying_asks_for_two_things_only(template: dict[str, Any]) -> None:
-    """Every other parameter has a default that works."""
+def test_only_the_secret_has_no_default(template: dict[str, Any]) -> None:
+    """The instances have none that works either: the rules ask for them."""
     required = {n for n, p in template["Parameters"].items() if "Default" not in p}
-    assert required == REQUIRED.keys()
+    assert required == {"CredentialsSecret"}
 
 
 def test_every_parameter_is_explained_and_has_its_place_in_the_console(
     template: dict[str, Any],
 ) -> None:
-    """Groups and labels name each parameter once."""
+    """Groups name each parameter once."""
     interface = template["Metadata"]["AWS::CloudFormation::Interface"]
     grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
     assert sorted(grouped) == sorted(template["Parameters"])
-    assert interface["ParameterLabels"].keys() == template["Parameters"].keys()
     assert all(parameter["Description"] for parameter in template["Parameters"].values())
+
+
+def test_the_stack_stays_small(template: dict[str, Any]) -> None:
+    """No more parameters and alarms than a person keeps in mind."""
+    kinds = [resource["Type"] for resource in template["Resources"].values()]
+    assert len(template["Parameters"]) <= 24
+    assert kinds.count("AWS::CloudWatch::Alarm") <= 6

@@ -8,109 +8,18 @@ import pytest
 
 from tests.template.alarms import alarms
 from tests.template.cloudformation import ACCOUNT, REGION, STACK, Stack
-from tests.template.dashboard import Series, body, fields, saved_queries, series, tables, widgets
-from tests.template.filter_pattern import value_at
-from tests.template.function_log import (
-    COLD_START,
-    TIMEOUT,
-    WARM_START,
-    Metric,
-    published,
-    records,
-)
-from tests.template.parameter_values import EVERYTHING, EVERYTHING_DIRECT, NOTHING
+from tests.template.dashboard import body, queries, series, widgets
+from tests.template.function_log import COLD_START, TIMEOUT, WARM_START, published, records
+from tests.template.insights import columns, commands, run
+from tests.template.parameter_values import EVERYTHING, NOTHING
+from tests.template.runbook import RUNBOOK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SERVICE = (f"service={STACK}",)
-FUNCTION = ("FunctionName=BackupFunction",)
-FLEET = (f"StateMachineArn=arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:FleetStateMachine",)
-DEPTH = "AWS/SQS/ApproximateNumberOfMessagesVisible"
 AGES = "Age of the newest backup, the oldest 50 instances, hours"
-
-GRAPHS = {
-    "Backups accepted, failed, refused": [
-        Series(Metric("GaussDBBackup/BackupAccepted", SERVICE), "Sum", 3600),
-        Series(Metric("GaussDBBackup/BackupFailed", SERVICE), "Sum", 3600),
-        Series(Metric("GaussDBBackup/RequestsRefused", SERVICE), "Sum", 3600),
-    ],
-    "Latency of the GaussDB API, ms": [
-        Series(Metric("GaussDBBackup/ApiLatency", SERVICE), "p50", 3600),
-        Series(Metric("GaussDBBackup/ApiLatency", SERVICE), "p99", 3600),
-    ],
-    "Queue depth and dead letters": [
-        Series(Metric(DEPTH, ("QueueName=DeadLetters",)), "Maximum", 300),
-        Series(Metric(DEPTH, ("QueueName=BackupRequests",)), "Maximum", 300),
-        Series(Metric(DEPTH, ("QueueName=RequestDeadLetters",)), "Maximum", 300),
-    ],
-    "Function: duration and throttles": [
-        Series(Metric("AWS/Lambda/Duration", FUNCTION), "p50", 300),
-        Series(Metric("AWS/Lambda/Duration", FUNCTION), "Maximum", 300),
-        Series(Metric("AWS/Lambda/Throttles", FUNCTION), "Sum", 300),
-    ],
-    "Scheduled runs": [
-        Series(Metric("AWS/States/ExecutionsStarted", FLEET), "Sum", 3600),
-        Series(Metric("AWS/States/ExecutionsSucceeded", FLEET), "Sum", 3600),
-        Series(Metric("AWS/States/ExecutionsFailed", FLEET), "Sum", 3600),
-    ],
-}
-TABLES = {
-    "Function: cold starts per hour": [
-        "SOURCE 'FunctionLogs'",
-        "filter type = 'platform.report'",
-        (
-            "stats count(record.metrics.initDurationMs) as cold_starts, count(*) as invocations"
-            " by bin(1h)"
-        ),
-    ],
-    "The last 50 backups": [
-        "SOURCE 'FunctionLogs'",
-        "filter message = 'backup accepted'",
-        "fields @timestamp, instance_id, backup_name, job_id, outcome, trigger, attempts, api_ms",
-        "sort @timestamp desc",
-        "limit 50",
-    ],
-    "Failures by error and instance": [
-        "SOURCE 'FunctionLogs'",
-        "filter message = 'backup failed'",
-        (
-            "stats count(*) as failures, latest(error_code) as last_code,"
-            " latest(@timestamp) as last_time by error, instance_id"
-        ),
-        "sort failures desc",
-    ],
-}
-SAVED = {
-    "backups of the last day": [
-        "SOURCE 'FunctionLogs'",
-        'filter message = "backup accepted"',
-        (
-            "fields @timestamp, instance_id, backup_name, job_id, backup_id, outcome, trigger,"
-            " attempts, correlation_id, api_ms"
-        ),
-        "sort @timestamp desc",
-    ],
-    "failures by code": [
-        "SOURCE 'FunctionLogs'",
-        'filter message = "backup failed"',
-        (
-            "stats count(*) as failures, latest(@timestamp) as last_time,"
-            " latest(error_msg) as last_message, latest(api_request_id) as last_request"
-            " by error, error_code, http_status, retryable, action, instance_id"
-        ),
-        "sort failures desc",
-    ],
-    "one job's story": [
-        "SOURCE 'FunctionLogs'",
-        "filter @message like /put-the-job-id-here/",
-        (
-            "fields @timestamp, level, message, trigger, action, outcome, error, error_code,"
-            " attempts, backup_name, job_id, correlation_id, function_request_id"
-        ),
-        "sort @timestamp asc",
-    ],
-}
+# what stands in a line of Lambda's own, or in none
+NOT_OURS = {"@timestamp", "record.metrics.initDurationMs", "*", "bin(1h)"}
 
 
 @pytest.fixture(scope="module")
@@ -119,14 +28,22 @@ def log(lines: Mapping[str, list[str]]) -> list[str]:
     return [line for written in lines.values() for line in written]
 
 
-def test_the_graphs_show_exactly_this(stack: Stack) -> None:
-    """What one wants to see at a glance, of this stack and of no other."""
+def test_what_the_graphs_show_is_really_published(stack: Stack, log: list[str]) -> None:
+    """The function's own lines make each metric of ours, by the very name and dimensions."""
+    made = published(stack, log)
     shown = {
-        title: series(widget)
+        line.metric
         for title, widget in widgets(stack).items()
         if "metrics" in widget and title != AGES
+        for line in series(widget)
     }
-    assert shown == GRAPHS
+    ours = {one for one in shown if one.name.startswith("GaussDBBackup/")}
+    assert len(ours) == 4
+    assert ours <= made
+    ages = {one.dimensions for one in made if one.name == "GaussDBBackup/BackupAgeHours"}
+    assert {tuple(one.partition("=")[0] for one in names) for names in ages} == {
+        ("instance_id", "service")
+    }
 
 
 def test_the_oldest_ages_are_shown(stack: Stack) -> None:
@@ -146,31 +63,11 @@ def test_the_oldest_ages_are_shown(stack: Stack) -> None:
     assert (line["label"], line["value"]) == ("stale", 36)
 
 
-def test_what_the_graphs_show_is_really_published(stack: Stack, log: list[str]) -> None:
-    """The function's own lines make each metric of ours, by the very name and dimensions."""
-    made = published(stack, log)
-    ours = {line.metric for lines in GRAPHS.values() for line in lines}
-    assert {one for one in ours if one.name.startswith("GaussDBBackup/")} <= made
-    ages = {one.dimensions for one in made if one.name == "GaussDBBackup/BackupAgeHours"}
-    assert {tuple(one.partition("=")[0] for one in names) for names in ages} == {
-        ("instance_id", "service")
-    }
-
-
 @pytest.mark.parametrize(
-    ("chosen", "depths", "runs"),
-    [
-        (EVERYTHING, 3, True),
-        (EVERYTHING_DIRECT, 3, False),
-        (NOTHING, 1, False),
-    ],
-    ids=["waiting", "direct", "nothing"],
+    ("chosen", "depths"), [(EVERYTHING, 3), (NOTHING, 1)], ids=["everything", "nothing"]
 )
 def test_the_dashboard_shows_what_there_is(
-    template: dict[str, Any],
-    chosen: dict[str, str],
-    depths: int,
-    runs: bool,  # noqa: FBT001 - a column of the table
+    template: dict[str, Any], chosen: dict[str, str], depths: int
 ) -> None:
     """Its body is JSON under every choice, lists every alarm and no other, and has no overlap."""
     stack = Stack(template, chosen)
@@ -189,77 +86,66 @@ def test_the_dashboard_shows_what_there_is(
     assert max(x for x, _ in places) < 24
     shown = widgets(stack)
     assert len(series(shown["Queue depth and dead letters"])) == depths
-    assert ("Scheduled runs" in shown) == runs
     regions = {one["region"] for one in shown.values() if "alarms" not in one}
     assert regions == {REGION}
 
 
-def test_the_alarms_widget_says_where_to_read_on(template: dict[str, Any]) -> None:
-    """Its title is the first line that one reads at night."""
-    chosen = {**EVERYTHING, "RunbookUrl": "https://wiki.example.com/backups"}
-    first, *_ = widgets(Stack(template, chosen))
-    assert first == "Alarms (what to do: https://wiki.example.com/backups)"
+def test_every_query_asks_for_what_the_function_writes(stack: Stack, log: list[str]) -> None:
+    """Every column is a field of some line, so that none is empty for ever."""
+    known = {field for line in log if line.startswith("{") for field in json.loads(line)}
+    for name, query in queries(stack).items():
+        asked = {column for command in commands(query) for column in columns(command)}
+        assert asked - known - NOT_OURS == set(), name
 
 
-def test_the_tables_ask_the_functions_log_for_exactly_this(stack: Stack) -> None:
-    """The last backups with their jobs, failures by error, and how often the function started."""
-    assert tables(stack) == TABLES
-
-
-def test_saved_queries_answer_the_usual_questions(stack: Stack) -> None:
-    """Backups of the last day, failures by code, one job's story; all over the function's log."""
-    assert saved_queries(stack) == SAVED
-
-
-@pytest.mark.parametrize(
-    ("commands", "outcome", "message"),
-    [
-        (TABLES["The last 50 backups"], "accepted", "backup accepted"),
-        (SAVED["backups of the last day"], "accepted", "backup accepted"),
-        (
-            TABLES["Failures by error and instance"],
-            "unknown instance: InstanceNotFound",
-            "backup failed",
-        ),
-        (SAVED["failures by code"], "unknown instance: InstanceNotFound", "backup failed"),
-    ],
-)
-def test_queries_ask_for_what_a_real_line_has(
-    lines: Mapping[str, list[str]], commands: list[str], outcome: str, message: str
+def test_accepted_backups_are_listed_with_their_jobs(
+    stack: Stack, lines: Mapping[str, list[str]], log: list[str]
 ) -> None:
-    """Their filter is the line's message, and every field that they name stands in the line."""
-    [record] = records(lines[outcome], message)
-    assert commands[1].replace("'", '"') == f'filter message = "{message}"'
-    assert fields(commands)
-    assert fields(commands) - record.keys() == set()
+    """By the saved query, and by the table of the dashboard."""
+    [accepted] = records(lines["accepted"], "backup accepted")
+    for name in ("backups of the last day", "The last 50 backups"):
+        [row] = run(queries(stack)[name], log)
+        assert (row["job_id"], row["backup_name"]) == (
+            accepted["job_id"],
+            accepted["backup_name"],
+        )
+
+
+def test_failures_are_counted_by_error_and_show_the_last_of_each(
+    stack: Stack, log: list[str]
+) -> None:
+    """Those of backups, of pruning and of the webhook's keys, with what the function says."""
+    rows = run(queries(stack)["failures by code"], log)
+    found = {(row["message"], row["error"]): row for row in rows}
+    stale = found["backup failed", "BackupStale"]
+    assert ("prune failed", None) in found
+    assert ("webhook keys unavailable", None) in found
+    assert "hours" in stale["last_detail"] or "backup" in stale["last_detail"]
+    shown = run(queries(stack)["Failures by error and instance"], log)
+    assert {(row["message"], row["error"]) for row in shown} == found.keys()
 
 
 def test_one_jobs_story_is_found_by_what_one_pastes(
-    lines: Mapping[str, list[str]], log: list[str]
+    stack: Stack, lines: Mapping[str, list[str]], log: list[str]
 ) -> None:
-    """The job ID between the slashes finds the line that carries it; every field is in the log."""
+    """The job ID between the slashes finds the line that carries it."""
     [accepted] = records(lines["accepted"], "backup accepted")
-    story = SAVED["one job's story"]
-    pasted = story[1].replace("put-the-job-id-here", accepted["job_id"])
-    found = re.fullmatch(r"filter @message like /(.*)/", pasted)
-    assert found
-    assert [json.loads(line)["message"] for line in log if re.search(found[1], line)] == [
-        "backup accepted"
-    ]
-    known: set[str] = set()
-    for message in ("backup accepted", "backup failed"):
-        known = known.union(*records(log, message))
-    assert fields(story) - known == set()
+    story = queries(stack)["one job's story"]
+    [row] = run(story.replace("put-the-job-id-here", accepted["job_id"]), log)
+    assert (row["message"], row["job_id"]) == ("backup accepted", accepted["job_id"])
 
 
 def test_a_cold_start_is_told_from_a_warm_one(stack: Stack) -> None:
     """By the field that Lambda's report has after a cold start only; both are reports."""
-    _, chosen, counted = tables(stack)["Function: cold starts per hour"]
-    [field] = fields([counted])
-    reports = (COLD_START, WARM_START, TIMEOUT)
-    assert {report["type"] for report in reports} == {chosen.removeprefix("filter type = ")[1:-1]}
-    assert [value_at(f"$.{field}", report) is not None for report in reports] == [
-        True,
-        False,
-        False,
-    ]
+    reports = [json.dumps(report) for report in (COLD_START, WARM_START, TIMEOUT)]
+    query = queries(stack)["Function: cold starts per hour"]
+    assert run(query, reports) == [{"cold_starts": 1, "invocations": 3}]
+
+
+def test_every_field_that_the_runbook_names_is_a_column_of_its_query(stack: Stack) -> None:
+    """Where it says what a saved query shows."""
+    named = re.findall(r"^\*([a-z' ]+)\* shows (.*?)\.(?= |\n)", RUNBOOK, re.MULTILINE | re.DOTALL)
+    assert {name for name, _ in named} == {"failures by code", "one job's story"}
+    for name, text in named:
+        shown = {column for one in commands(queries(stack)[name]) for column in columns(one)}
+        assert set(re.findall(r"`(\w+)`", text)) - shown == set(), name

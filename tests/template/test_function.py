@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import pytest
+
 from gaussdb_backup.settings import read_settings
-from tests.template.cloudformation import ACCOUNT, REGION, STACK, Stack
-from tests.template.parameter_values import EVERYTHING, LAYER_ARN, REQUIRED, combinations
+from tests.template.cloudformation import ACCOUNT, REGION, STACK, STACK_UUID, Stack
+from tests.template.parameter_values import REQUIRED, combinations
+from tests.template.scheduler import fired
 
 NAME = "BackupFunction"
 DEAD_LETTERS = f"arn:aws:sqs:{REGION}:{ACCOUNT}:DeadLetters"
@@ -12,20 +16,22 @@ OTC = {
     "GaussDB": "https://gaussdb.eu-de.otc.t-systems.com",
     "Iam": "https://iam.eu-de.otc.t-systems.com",
 }
-# what the two parameters of AWS's extension are looked up under
-EXTENSION = "/aws/service/aws-parameters-and-secrets-lambda-extension"
-LAYERS = {"arm64": f"{EXTENSION}/arm64/latest", "x86_64": f"{EXTENSION}/x86/latest"}
+# under which AWS tells of its extension
+EXTENSION = "/aws/service/aws-parameters-and-secrets-lambda-extension/arm64/latest"
 
 
 def environment(chosen: dict[str, str]) -> dict[str, str]:
-    """The variables that the function has under the chosen parameters."""
+    """The variables that the function has under the chosen parameters, but for RETENTION."""
+    endpoints = chosen["CloudEndpoints"] or f"{OTC['GaussDB']},{OTC['Iam']}"
+    gaussdb, iam = endpoints.split(",")
     variables = {
-        "GAUSSDB_ENDPOINT": chosen["GaussDBEndpoint"] or OTC["GaussDB"],
-        "IAM_ENDPOINT": chosen["IamEndpoint"] or OTC["Iam"],
+        "GAUSSDB_ENDPOINT": gaussdb,
+        "IAM_ENDPOINT": iam,
         "PROJECT_ID": chosen["ProjectId"],
         "CREDENTIALS_SECRET_ID": chosen["CredentialsSecret"],
         "WEBHOOK_SECRET_ID": chosen["WebhookSecret"],
         "ALLOWED_INSTANCES": chosen["AllowedInstances"],
+        "RETENTION_SECRET_ID": chosen["RetentionSecret"] if chosen["Retention"] == "delete" else "",
         "SECRETS_MANAGER_TTL": "0",
         "POWERTOOLS_METRICS_NAMESPACE": "GaussDBBackup",
         "POWERTOOLS_SERVICE_NAME": STACK,
@@ -39,13 +45,15 @@ def test_the_function_is_exactly_this_under_every_combination(template: dict[str
     The log's levels let metrics pass, which are lines too, and the reports that tell cold starts.
     """
     for chosen in combinations(template, template["Resources"][NAME]):
-        assert Stack(template, chosen).properties(NAME) == {
+        properties = Stack(template, chosen).properties(NAME)
+        properties["Environment"]["Variables"].pop("RETENTION", None)
+        assert properties == {
             "Description": "Turns an event into exactly one manual backup of a GaussDB instance",
             "Code": {"S3Bucket": "artifacts", "S3Key": "src/"},
             "Handler": "gaussdb_backup.handler.lambda_handler",
             "Runtime": "python3.13",
-            "Architectures": [chosen["Architecture"]],
-            "Layers": [chosen["ExtensionLayerArn"] or LAYERS[chosen["Architecture"]]],
+            "Architectures": ["arm64"],
+            "Layers": [EXTENSION],
             "Role": f"arn:aws:iam::{ACCOUNT}:role/BackupFunctionRole",
             "Timeout": 120,
             "MemorySize": 512,
@@ -64,7 +72,8 @@ def test_the_function_is_exactly_this_under_every_combination(template: dict[str
 def test_the_function_starts_under_every_combination(template: dict[str, Any]) -> None:
     """What the template puts into the environment are settings that the function accepts."""
     for chosen in combinations(template, template["Resources"][NAME]):
-        settings = read_settings(environment(chosen))
+        variables = Stack(template, chosen).properties(NAME)["Environment"]["Variables"]
+        settings = read_settings(variables)
         assert chosen["CredentialsSecret"] == settings.CREDENTIALS_SECRET_ID
         assert chosen["WebhookSecret"] == (settings.WEBHOOK_SECRET_ID or "")
         assert chosen["ProjectId"] == (settings.PROJECT_ID or "")
@@ -72,23 +81,58 @@ def test_the_function_starts_under_every_combination(template: dict[str, Any]) -
         assert (settings.ALLOWED_INSTANCES is None) == (chosen["AllowedInstances"] == "")
 
 
-def test_the_extension_of_ones_own_is_a_layer_of_lambda(template: dict[str, Any]) -> None:
-    """It goes before AWS's own, whose ARN an SSM parameter tells."""
-    own = {"ExtensionLayerArn": LAYER_ARN.format("our-own")}
-    assert Stack(template, {**REQUIRED, **own}).properties(NAME)["Layers"] == [
-        "arn:aws:lambda:eu-central-1:123456789012:layer:our-own:7"
-    ]
-    parameters = template["Parameters"]
-    types = {parameters[f"ExtensionLayer{name}"]["Type"] for name in ("Arm64", "X86")}
-    assert types == {"AWS::SSM::Parameter::Value<String>"}
+def retention(template: dict[str, Any], **chosen: str) -> Any:
+    """The policy that the function gets, or None."""
+    variables = Stack(template, {**REQUIRED, **chosen}).properties(NAME)["Environment"]["Variables"]
+    return json.loads(variables["RETENTION"]) if "RETENTION" in variables else None
 
 
-def test_logs_can_have_a_key_of_ones_own(stack: Stack, template: dict[str, Any]) -> None:
-    """Every log group is encrypted with it if it is named, and has none otherwise."""
-    for group in stack.of_type("AWS::Logs::LogGroup").values():
-        assert group["KmsKeyId"] == EVERYTHING["LogsKmsKeyArn"]
-    for group in Stack(template, REQUIRED).of_type("AWS::Logs::LogGroup").values():
-        assert "KmsKeyId" not in group
+@pytest.mark.parametrize(
+    ("policy", "counts"),
+    [
+        ("last=7", {"last": 7}),
+        (
+            "last=7,daily=14,weekly=8,monthly=12",
+            {"last": 7, "daily": 14, "weekly": 8, "monthly": 12},
+        ),
+        ("yearly=10,max_deletions=25", {"yearly": 10, "max_deletions": 25}),
+        ("daily=7,keep=before-2026", {"daily": 7, "keep": ["before-2026"]}),
+        ("daily=7,keep=before-2026+audit_1", {"daily": 7, "keep": ["before-2026", "audit_1"]}),
+    ],
+)
+def test_a_retention_policy_of_one_line_becomes_the_functions_json(
+    template: dict[str, Any], policy: str, counts: dict[str, object]
+) -> None:
+    """With the names and keys of this stack's schedule, and of no other."""
+    chosen = {"Retention": "report", "NamePrefix": "nightly", "RetentionPolicy": policy}
+    assert retention(template, **chosen) == {
+        "mode": "report",
+        "name_prefix": "nightly",
+        "key_prefix": f"{STACK_UUID}-schedule-",
+        **counts,
+    }
+
+
+def test_retention_is_off_by_default_and_deletes_only_when_told(template: dict[str, Any]) -> None:
+    """Off is no policy at all."""
+    assert retention(template) is None
+    assert retention(template, Retention="report")["mode"] == "report"
+    assert retention(template, Retention="delete", RetentionSecret="prune")["mode"] == "delete"
+
+
+def test_retention_knows_the_backups_that_the_schedule_makes(template: dict[str, Any]) -> None:
+    """Its key and prefix are what the schedule passes, up to the time."""
+    chosen = {**REQUIRED, "Retention": "report", "NamePrefix": "nightly"}
+    event = fired(Stack(template, chosen).properties("FleetSchedule"))
+    policy = retention(template, **chosen)
+    assert event["idempotency_key"] == policy["key_prefix"] + event["scheduled_time"]
+    assert event["name_prefix"] == policy["name_prefix"]
+
+
+def test_the_extension_can_be_pinned(template: dict[str, Any]) -> None:
+    """The parameter is the name of one in SSM, which holds the ARN of a layer's version."""
+    parameter = template["Parameters"]["ExtensionLayer"]
+    assert parameter["Type"] == "AWS::SSM::Parameter::Value<String>"
 
 
 OPENGAUSS_HOSTS = (
@@ -139,9 +183,12 @@ def test_the_presets_are_the_published_endpoints(template: dict[str, Any]) -> No
 
 
 def test_endpoints_of_ones_own_go_before_the_presets(template: dict[str, Any]) -> None:
-    """Each of the two alone."""
-    own = {"GaussDBEndpoint": "https://gaussdb.example.com", "CloudRegion": "huawei-cn-east-2"}
+    """Both of them: a mixture of two clouds would refuse every log-in."""
+    own = {
+        "CloudEndpoints": "https://gaussdb.example.com:8443,https://iam.example.com",
+        "CloudRegion": "huawei-cn-east-2",
+    }
     function = Stack(template, {**REQUIRED, **own}).properties(NAME)
     variables = function["Environment"]["Variables"]
-    assert variables["GAUSSDB_ENDPOINT"] == "https://gaussdb.example.com"
-    assert variables["IAM_ENDPOINT"] == "https://iam.cn-east-2.myhuaweicloud.com"
+    assert variables["GAUSSDB_ENDPOINT"] == "https://gaussdb.example.com:8443"
+    assert variables["IAM_ENDPOINT"] == "https://iam.example.com"

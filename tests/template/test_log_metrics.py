@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.template.cloudformation import STACK
-from tests.template.filter_pattern import selects, value_at
+from tests.template.filter_pattern import selects
 from tests.template.function_log import COLD_START, TIMEOUT, WARM_START
 
 if TYPE_CHECKING:
@@ -14,21 +14,7 @@ if TYPE_CHECKING:
 
     from tests.template.cloudformation import Stack
 
-FILTERS = ("FailedForGoodCount", "StaleCount", "OldestAge", "CrashCount")
-# how many lines each of them counts
-COUNTED = {
-    "accepted": (0, 0, 0, 0),
-    "unknown instance: InstanceNotFound": (1, 0, 0, 0),
-    "unknown instance over HTTP": (0, 0, 0, 0),
-    "unknown caller over HTTP": (0, 0, 0, 0),
-    "refused payload: InvalidRequest": (1, 0, 0, 0),
-    "unknown backup: BackupNotFound": (0, 0, 0, 0),
-    "check of an unknown instance: InstanceNotFound": (0, 0, 0, 0),
-    "verify without an age: InvalidRequest": (0, 0, 0, 0),
-    "fresh": (0, 0, 1, 0),
-    "stale: BackupStale": (0, 1, 1, 0),
-    "never: BackupStale": (0, 1, 0, 0),
-}
+FILTERS = ("LostRequests", "CrashCount", "WebhookKeysUnavailable")
 
 
 def counted(stack: Stack, metric_filter: str, lines: Iterable[str]) -> int:
@@ -40,36 +26,26 @@ def counted(stack: Stack, metric_filter: str, lines: Iterable[str]) -> int:
 def test_log_metrics_count_the_functions_own_lines(
     stack: Stack, lines: Mapping[str, list[str]]
 ) -> None:
-    """A backup lost, a stale one and an age are seen where they are, and nowhere else."""
+    """A request that is lost and keys that cannot be read are seen there, and nowhere else."""
     assert stack.of_type("AWS::Logs::MetricFilter").keys() == set(FILTERS)
-    assert {
+    seen = {
         outcome: tuple(counted(stack, one, written) for one in FILTERS)
         for outcome, written in lines.items()
-    } == COUNTED
+    }
+    assert {outcome: counts for outcome, counts in seen.items() if any(counts)} == {
+        "poison message, first delivery": (1, 0, 0),
+        "busy instance, tenth delivery": (1, 0, 0),
+        "webhook without keys": (0, 0, 1),
+    }
 
 
 def test_they_count_one_by_one_in_the_functions_own_log(stack: Stack) -> None:
-    """But the age, which is taken as it is."""
+    """Whatever a line says besides."""
     read = {
         name: (properties["LogGroupName"], properties["MetricTransformations"][0]["MetricValue"])
         for name, properties in stack.of_type("AWS::Logs::MetricFilter").items()
     }
-    assert read == {
-        "FailedForGoodCount": ("FunctionLogs", "1"),
-        "StaleCount": ("FunctionLogs", "1"),
-        "OldestAge": ("FunctionLogs", "$.BackupAgeHours[0]"),
-        "CrashCount": ("FunctionLogs", "1"),
-    }
-
-
-def test_the_oldest_age_is_read_from_the_metric_itself(
-    stack: Stack, lines: Mapping[str, list[str]]
-) -> None:
-    """The selector finds the hours in the line that Powertools writes."""
-    properties = stack.properties("OldestAge")
-    [metric] = properties["MetricTransformations"]
-    [line] = [one for one in lines["fresh"] if selects(properties["FilterPattern"], one)]
-    assert value_at(metric["MetricValue"], json.loads(line)) == pytest.approx(5, abs=0.1)
+    assert read == dict.fromkeys(FILTERS, ("FunctionLogs", "1"))
 
 
 @pytest.mark.parametrize(
@@ -105,25 +81,36 @@ def test_a_killed_function_is_counted_from_lambdas_own_lines(
     ("differing", "lost"),
     [
         ({}, 1),
-        ({"action": "status"}, 0),
+        ({"receive_count": 2}, 0),
+        ({"receive_count": 10}, 0),
         ({"retryable": True, "error": "Throttled"}, 0),
+        ({"retryable": True, "error": "Throttled", "receive_count": 9}, 0),
+        ({"retryable": True, "error": "Throttled", "receive_count": 10}, 1),
         ({"trigger": "http"}, 0),
-        ({"trigger": "http", "error": "CredentialsRejected"}, 1),
-        ({"trigger": "http", "error": "CredentialsRejected", "action": "check"}, 0),
+        ({"trigger": "schedule"}, 0),
         ({"message": "request refused"}, 0),
     ],
     ids=str,
 )
-def test_what_is_lost_for_good_wakes_somebody(
+def test_a_request_of_the_queue_is_lost_once(
     stack: Stack, differing: dict[str, object], lost: int
 ) -> None:
-    """Not what is tried again or only looked, nor what an HTTP caller knows and can mend."""
+    """At the first delivery if no other can succeed, else at the last one.
+
+    Other senders get an answer, or their events become dead letters.
+    """
     line = {
         "message": "backup failed",
         "retryable": False,
-        "action": "create",
-        "trigger": "schedule",
-        "error": "NameTaken",
+        "trigger": "sqs",
+        "receive_count": 1,
+        "error": "InvalidRequest",
         "service": STACK,
     }
-    assert counted(stack, "FailedForGoodCount", [json.dumps({**line, **differing})]) == lost
+    assert counted(stack, "LostRequests", [json.dumps({**line, **differing})]) == lost
+
+
+def test_the_last_delivery_is_that_of_the_queue(stack: Stack) -> None:
+    """The filter knows how often the queue delivers a message."""
+    most = stack.properties("BackupRequests")["RedrivePolicy"]["maxReceiveCount"]
+    assert f"$.receive_count >= {most}" in stack.properties("LostRequests")["FilterPattern"]

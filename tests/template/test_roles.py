@@ -5,7 +5,7 @@ from typing import Any, Final
 import pytest
 
 from tests.template.cloudformation import ACCOUNT, REGION, STACK, Stack
-from tests.template.parameter_values import CHOICES, KEY_ARN
+from tests.template.parameter_values import BOUNDARY_ARN, CHOICES, EVERYTHING, REQUIRED
 from tests.template.policies import Granted, choices, expected, of_role, statement
 
 STATES: Final = f"arn:aws:states:{REGION}:{ACCOUNT}"
@@ -16,6 +16,7 @@ LIST: Final = "arn:aws:s3:::our-lists/instances.json"
 SCHEDULE: Final = CHOICES["BackupSchedule"][0]
 NAME, ARN = CHOICES["CredentialsSecret"]
 _, WEBHOOK_NAME, WEBHOOK_ARN = CHOICES["WebhookSecret"]
+_, PRUNE_NAME, PRUNE_ARN = CHOICES["RetentionSecret"]
 
 WITH_LIST: Final = {"FleetList": "our-lists/instances.json"}
 CALL = Granted(
@@ -26,15 +27,26 @@ CALL = Granted(
         f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:BackupFunction",
     ),
 )
-TELL = Granted({}, statement("TellOutcomes", "events:PutEvents", BUS))
 KEEP = Granted({}, statement("KeepFailedEvents", "sqs:SendMessage", DEAD_LETTERS))
 READ_LIST = Granted(WITH_LIST, statement("ReadTheList", "s3:GetObject", LIST))
 
 
-def read_secret(sid: str, resource: str, parameter: str, value: str) -> Granted:
-    """The right to read a secret, where the parameter names it like this."""
-    allowed = statement(sid, "secretsmanager:GetSecretValue", resource)
-    return Granted({parameter: value}, allowed)
+def read_secret(sid: str, resource: str, **when: str) -> Granted:
+    """The right to read a secret, where the parameters have these values."""
+    return Granted(when, statement(sid, "secretsmanager:GetSecretValue", resource))
+
+
+def count_prunes(mode: str) -> Granted:
+    """The right to count what the function could not, where backups are pruned."""
+    return Granted(
+        {"Retention": mode},
+        statement(
+            "CountFailedPrunes",
+            "cloudwatch:PutMetricData",
+            "*",
+            condition={"StringEquals": {"cloudwatch:namespace": "GaussDBBackup"}},
+        ),
+    )
 
 
 # All that the roles may do. A statement is there if the parameters have these values.
@@ -48,25 +60,33 @@ RIGHTS: Final = {
                 f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:FunctionLogs:*",
             ),
         ),
-        read_secret("ReadCredentials", f"{SECRETS}:{NAME}-??????", "CredentialsSecret", NAME),
-        read_secret("ReadCredentials", ARN, "CredentialsSecret", ARN),
+        read_secret("ReadCredentials", f"{SECRETS}:{NAME}-??????", CredentialsSecret=NAME),
+        read_secret("ReadCredentials", ARN, CredentialsSecret=ARN),
         read_secret(
-            "ReadWebhookKeys", f"{SECRETS}:{WEBHOOK_NAME}-??????", "WebhookSecret", WEBHOOK_NAME
+            "ReadWebhookKeys", f"{SECRETS}:{WEBHOOK_NAME}-??????", WebhookSecret=WEBHOOK_NAME
         ),
-        read_secret("ReadWebhookKeys", WEBHOOK_ARN, "WebhookSecret", WEBHOOK_ARN),
+        read_secret("ReadWebhookKeys", WEBHOOK_ARN, WebhookSecret=WEBHOOK_ARN),
+        read_secret(
+            "ReadDeletingCredentials",
+            f"{SECRETS}:{PRUNE_NAME}-??????",
+            Retention="delete",
+            RetentionSecret=PRUNE_NAME,
+        ),
+        read_secret(
+            "ReadDeletingCredentials", PRUNE_ARN, Retention="delete", RetentionSecret=PRUNE_ARN
+        ),
         Granted(
-            {"SecretsKmsKeyArn": KEY_ARN},
+            {},
             statement(
                 "DecryptSecrets",
                 "kms:Decrypt",
-                KEY_ARN,
+                f"arn:aws:kms:{REGION}:*:key/*",
                 condition={
                     "StringEquals": {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"}
                 },
             ),
         ),
         KEEP,
-        TELL._replace(when={"InvocationEvents": "true"}),
         Granted(
             {"RequestQueue": "true"},
             statement(
@@ -76,9 +96,14 @@ RIGHTS: Final = {
             ),
         ),
     ],
-    "BackupStateMachineRole": [CALL, TELL],
+    "BackupStateMachineRole": [
+        CALL,
+        Granted({}, statement("PublishOutcomes", "events:PutEvents", BUS)),
+        count_prunes("report"),
+        count_prunes("delete"),
+    ],
     "FleetStateMachineRole": [
-        TELL,
+        Granted({}, statement("PublishReports", "events:PutEvents", BUS)),
         Granted(
             {},
             statement(
@@ -105,19 +130,19 @@ RIGHTS: Final = {
             ),
         ),
         Granted(
-            {},
+            WITH_LIST,
             statement(
                 "StartItems", "states:StartExecution", f"{STATES}:stateMachine:FleetStateMachine"
             ),
         ),
         Granted(
-            {},
+            WITH_LIST,
             statement(
                 "CountItems", "states:DescribeMapRun", f"{STATES}:mapRun:FleetStateMachine/*"
             ),
         ),
         Granted(
-            {},
+            WITH_LIST,
             statement(
                 "FollowItems",
                 ["states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"],
@@ -165,14 +190,13 @@ RIGHTS: Final = {
     "TimersRole": [
         KEEP,
         Granted(
-            {"BackupSchedule": SCHEDULE, "WaitForCompletion": "true"},
+            {"BackupSchedule": SCHEDULE},
             statement(
                 "StartBackups", "states:StartExecution", f"{STATES}:stateMachine:FleetStateMachine"
             ),
         ),
-        CALL._replace(when={"BackupSchedule": SCHEDULE, "WaitForCompletion": "false"}),
         Granted(
-            {"FreshnessHours": "6"},
+            {"MaxBackupAgeHours": "36"},
             statement(
                 "StartChecks",
                 "states:StartExecution",
@@ -238,7 +262,19 @@ def test_there_are_no_other_rights(template: dict[str, Any]) -> None:
     }
     for role in RIGHTS:
         properties = template["Resources"][role]["Properties"]
-        assert properties.keys() == {"Description", "AssumeRolePolicyDocument", "Policies"}
+        assert properties.keys() == {
+            "Description",
+            "PermissionsBoundary",
+            "AssumeRolePolicyDocument",
+            "Policies",
+        }
+
+
+def test_an_organisation_can_bound_every_role(template: dict[str, Any]) -> None:
+    """With the policy that it demands; without one no role has a boundary."""
+    for chosen, boundary in ((EVERYTHING, BOUNDARY_ARN), (REQUIRED, None)):
+        roles = Stack(template, chosen).of_type("AWS::IAM::Role").values()
+        assert {role.get("PermissionsBoundary") for role in roles} == {boundary}
 
 
 def test_a_role_is_assumed_by_its_own_service(stack: Stack) -> None:

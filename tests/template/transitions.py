@@ -15,6 +15,7 @@ from tests.state_machines.definitions import (
     fleet_as_moto_can_run_it,
     without_waiting,
 )
+from tests.state_machines.moto_speed import make_fast
 from tests.state_machines.step_functions import BUCKET, EVENT_BUS, FUNCTION_ARN, StepFunctions
 
 if TYPE_CHECKING:
@@ -87,10 +88,11 @@ def counted(stack: Stack, patch: pytest.MonkeyPatch) -> Counted:
     function = _Function()
     with StepFunctions(function) as machines:
         patch.setenv("MOTO_PORT", str(machines.server_port))
+        make_fast(patch)
         backup = without_waiting(_deployed(stack, "BackupStateMachine", "backup"))
         made = _run(machines, backup, {"instance_id": "a"})
         fleet = _deployed(stack, "FleetStateMachine", "fleet")
-        listed_items = _path(_items_of(fleet, "Back up a list in S3"))
+        listed_items = _path(_items_of(fleet, "BackUpListedInstances"))
         fleet = fleet_as_moto_can_run_it(fleet, _ONE_BACKUP, BUCKET)
         freshness = as_moto_can_run_it(_deployed(stack, "FreshnessStateMachine", "freshness"))
         list_in_s3 = {"list": machines.upload("list.json", ["a", "b"])}
