@@ -262,7 +262,7 @@ def test_the_drill_plays_every_incident() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     incidents = re.split(r"^==> \d of 8: ", done.stdout, flags=re.MULTILINE)[1:]
     assert len(incidents) == 8
-    headings = re.findall(r"^### (.*)$", (ROOT / "docs/runbook.md").read_text(), re.MULTILINE)
+    headings = re.findall(r"^##+ (.*)$", (ROOT / "docs/runbook.md").read_text(), re.MULTILINE)
     for incident in incidents:
         line, heading, section = re.search(
             r"^The log line:\n(.*)\n\nThe runbook, section (\S+):\n(.+)",

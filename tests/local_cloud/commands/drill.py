@@ -152,16 +152,16 @@ def play(incident: Incident) -> str:
 
 
 def section_about(error: str) -> tuple[str, str]:
-    """The heading and the text of the runbook's first alarm that names an error.
+    """The heading and the text of the runbook's section whose table has an error.
 
-    Of a table only the rows about this error are left.
+    Of the table only the row of this error is left.
 
     Raises:
         LookupError: none does.
     """
     text = RUNBOOK.read_text(encoding="utf-8")
-    for heading, body in re.findall(r"^### (\S+)\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL):
-        if f"`{error}`" in body:
+    for heading, body in re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL):
+        if f"\n| `{error}`" in body:
             return heading, re.sub(rf"^\| `(?!{error}`).*\n", "", body, flags=re.MULTILINE).strip()
     raise LookupError(f"no section of the runbook names {error}")
 
