@@ -1,1 +1,1 @@
-"""How fast the function is beside others that do the same; a table, and no test of anything."""
+"""How fast the function is compared with others; a table, not a test."""

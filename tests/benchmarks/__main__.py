@@ -1,4 +1,4 @@
-"""`make bench`: builds what it needs, measures, and prints tables that can go into a page as is."""
+"""`make bench`: builds what it needs, measures, and prints the tables of the README."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ authorities are read or can be found. Instructions are counted by cachegrind, un
 
 
 def main() -> None:
-    """Measures and prints; a quick run has too few rounds to be believed and draws no picture."""
+    """Measures and prints. A quick run has too few rounds to be reliable and draws no picture."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a third of a minute, rough figures")
     parser.add_argument("--rounds", type=int, default=21, help="cold starts of each contender")
@@ -110,7 +110,7 @@ def _warm(
 
 
 def _growth(ours: Sequence[Contender], authority: Authority, times: int) -> list[Goal]:
-    """Prints how cost grows and returns the goal of batches."""
+    """Prints how the time grows and returns the goal of batches."""
     with _cloud(authority, instances=max(SIZES)) as cloud:
         _say("batches of SQS messages")
         slow = [batches(one, cloud, SIZES, times, slow=True) for one in ours]

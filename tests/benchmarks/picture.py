@@ -1,4 +1,4 @@
-"""The cold starts as a picture."""
+"""The picture of the cold starts."""
 
 from __future__ import annotations
 

@@ -512,7 +512,7 @@ def test_check_finds_a_missing_right_for_the_list(
     assert harness.invoke(CHECK).error_name == error
 
 
-# ------------------------------------------------------------------ every door
+# ------------------------------------------------------------------ every event source
 
 
 def successful_payload(harness: Harness) -> tuple[Mapping[str, Mapping[str, object]], str]:

@@ -1,4 +1,4 @@
-"""Connections that the emulator refuses or drops, and log-ins that go wrong by script."""
+"""The emulator can refuse and close connections, and script faults of log-ins."""
 
 import time
 from contextlib import closing
@@ -12,7 +12,7 @@ from tests.local_cloud.emulator.clients import PASSWORD, TIMEOUT, USER, HttpClie
 
 
 def test_connections_can_be_refused_for_a_while(cloud: Emulator, client: HttpClient) -> None:
-    """The port stays the same, and the other service goes on."""
+    """The port stays the same, and the other service is not affected."""
     with cloud.refusing_connections("gaussdb"):
         for _ in range(2):
             with pytest.raises(ConnectionLost, match="refused"):
@@ -22,7 +22,7 @@ def test_connections_can_be_refused_for_a_while(cloud: Emulator, client: HttpCli
 
 
 def test_connections_can_be_refused_for_some_seconds(cloud: Emulator, client: HttpClient) -> None:
-    """Real ones, while the client waits."""
+    """In real time, while the client waits."""
     cloud.refuse_connections(0.5)
     refusals = 0
     for _ in range(100):
@@ -37,7 +37,7 @@ def test_connections_can_be_refused_for_some_seconds(cloud: Emulator, client: Ht
 
 
 def test_idle_connections_can_be_dropped(cloud: Emulator) -> None:
-    """As happens to a function that was frozen between two calls."""
+    """This happens to a function that was frozen between two invocations."""
     host = cloud.gaussdb_endpoint.removeprefix("http://")
     with closing(HTTPConnection(host, timeout=TIMEOUT)) as connection:
         for _ in range(2):
@@ -52,8 +52,8 @@ def test_idle_connections_can_be_dropped(cloud: Emulator) -> None:
         assert connection.getresponse().status == 404
 
 
-def test_a_log_in_can_go_wrong_too(cloud: Emulator) -> None:
-    """With IAM's own bodies."""
+def test_log_ins_can_have_faults(cloud: Emulator) -> None:
+    """With IAM's own error bodies."""
     cloud.iam.add_user(USER, PASSWORD)
     cloud.faults.script(
         [

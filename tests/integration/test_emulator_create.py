@@ -1,4 +1,4 @@
-"""The emulator's answers to "Creating a Manual Backup", spoken to over plain HTTP."""
+"""The emulator's responses to "Creating a Manual Backup"."""
 
 import re
 
@@ -19,7 +19,7 @@ def assert_refused(answer: requests.Response, status: int, code: str) -> None:
 def test_an_accepted_backup_is_answered_with_202_and_its_job(
     cloud: Emulator, client: HttpClient
 ) -> None:
-    """The answer has the documented members and no others."""
+    """The response has the documented members and no others."""
     instance = cloud.add_instance()
     answer = client.create(instance.id, "nightly-1", description="before the release")
     assert answer.status_code == 202
@@ -41,7 +41,7 @@ def test_an_accepted_backup_is_answered_with_202_and_its_job(
 def test_a_backup_without_a_description_has_null_for_one(
     cloud: Emulator, client: HttpClient
 ) -> None:
-    """The member is always there."""
+    """The member is always present."""
     reply = client.create(cloud.add_instance().id, "nightly-1").json()
     assert reply["backup"]["description"] is None
 
@@ -63,56 +63,52 @@ def test_a_backup_without_a_description_has_null_for_one(
         (b'{"instance_id": "a1"}', "DBS.201210"),
     ],
 )
-def test_a_body_that_breaks_a_rule_is_refused(client: HttpClient, body: bytes, code: str) -> None:
-    """Empty, broken, of the wrong type, without its members: each has its code."""
+def test_an_invalid_body_is_rejected(client: HttpClient, body: bytes, code: str) -> None:
+    """Empty, broken, of a wrong type, without a member: each has its code."""
     assert_refused(client.send("POST", "/backups", data=body), 400, code)
 
 
 @pytest.mark.parametrize(
     "name", ["", "abc", "a" * 65, "1abc", "-abc", "_abc", "ab cd", "ab.cd", "abcä", "abcd\n"]
 )
-def test_a_name_that_breaks_the_rule_is_refused(
-    cloud: Emulator, client: HttpClient, name: str
-) -> None:
+def test_an_invalid_name_is_rejected(cloud: Emulator, client: HttpClient, name: str) -> None:
     """4 to 64 characters, a letter first, then letters, digits, hyphens, underscores."""
     answer = client.create(cloud.add_instance().id, name)
     assert_refused(answer, 400, "DBS.201210")
 
 
 @pytest.mark.parametrize("name", ["abcd", "A" * 64, "a-_1", "Z999"])
-def test_a_name_at_the_limits_of_the_rule_is_taken(
-    cloud: Emulator, client: HttpClient, name: str
-) -> None:
-    """Both ends of the length and every kind of character."""
+def test_a_name_at_the_limits_is_accepted(cloud: Emulator, client: HttpClient, name: str) -> None:
+    """Both limits of the length and every kind of character."""
     assert client.create(cloud.add_instance().id, name).status_code == 202
 
 
 @pytest.mark.parametrize("description", ["a" * 257, *(f"a{sign}b" for sign in ">!<\"&'=\r\n")])
-def test_a_description_that_breaks_the_rule_is_refused(
+def test_an_invalid_description_is_rejected(
     cloud: Emulator, client: HttpClient, description: str
 ) -> None:
-    """At most 256 characters and none of those that could become markup."""
+    """At most 256 characters, and none of the forbidden ones."""
     answer = client.create(cloud.add_instance().id, "nightly-1", description=description)
     assert_refused(answer, 400, "DBS.280127")
 
 
 def test_unknown_members_are_ignored(cloud: Emulator, client: HttpClient) -> None:
-    """The documentation says nothing about them."""
+    """The documentation does not mention them."""
     answer = client.create(cloud.add_instance().id, "nightly-1", dry_run=True)
     assert answer.status_code == 202
 
 
 @pytest.mark.parametrize("project_id", ["short", "0" * 33, "-" * 32])
-def test_a_malformed_project_is_refused(
+def test_a_malformed_project_is_rejected(
     cloud: Emulator, client: HttpClient, project_id: str
 ) -> None:
-    """The project's ID is 32 letters and digits."""
+    """The project ID is 32 letters and digits."""
     stranger = HttpClient(cloud, client.token, project_id)
     assert_refused(stranger.create("a1", "nightly-1"), 400, "DBS.280408")
 
 
-def test_a_project_other_than_the_tokens_is_refused(cloud: Emulator, client: HttpClient) -> None:
-    """The token opens one project alone, even among one's own."""
+def test_a_project_other_than_the_tokens_is_rejected(cloud: Emulator, client: HttpClient) -> None:
+    """A token is valid for one project, even within the account."""
     other = HttpClient(cloud, client.token, cloud.add_project("eu-nl"))
     assert_refused(other.create("a1", "nightly-1"), 403, "DBS.200044")
 
@@ -122,14 +118,14 @@ def test_an_unknown_instance_is_not_found(client: HttpClient) -> None:
     assert_refused(client.create("0" * 32 + "in14", "nightly-1"), 404, "DBS.201028")
 
 
-def test_an_instance_of_another_project_is_refused(cloud: Emulator, client: HttpClient) -> None:
-    """It exists, but it is not the caller's."""
+def test_an_instance_of_another_project_is_rejected(cloud: Emulator, client: HttpClient) -> None:
+    """It exists, but the caller has no access."""
     foreign = cloud.add_instance(project_id=cloud.add_project("eu-nl"))
     assert_refused(client.create(foreign.id, "nightly-1"), 403, "DBS.200044")
 
 
-def test_a_user_who_may_only_read_is_refused(cloud: Emulator, client: HttpClient) -> None:
-    """The policy "GaussDB ReadOnlyAccess" lists backups and makes none."""
+def test_a_read_only_user_is_rejected(cloud: Emulator, client: HttpClient) -> None:
+    """The policy "GaussDB ReadOnlyAccess" allows lists and no backups."""
     user = cloud.iam.find_user("backup-operator", cloud.iam.domain.name)
     assert user is not None
     user.permission = "read"
@@ -158,35 +154,33 @@ def test_a_user_who_may_only_read_is_refused(cloud: Emulator, client: HttpClient
         ("REDUCING REPLICATION", 409, "DBS.201202"),
     ],
 )
-def test_an_instance_that_is_not_active_refuses(
+def test_an_instance_that_is_not_active_rejects_backups(
     cloud: Emulator, client: HttpClient, state: str, status: int, code: str
 ) -> None:
-    """Busy, full, abnormal, frozen, or simply not ready: each state has its code."""
+    """Busy, full, abnormal, frozen: each status has its code."""
     instance = cloud.add_instance(status=state)
     assert_refused(client.create(instance.id, "nightly-1"), status, code)
     assert cloud.backups == []
 
 
-def test_an_instance_whose_engine_knows_no_backups_refuses(
+def test_an_instance_that_does_not_support_backups_rejects_them(
     cloud: Emulator, client: HttpClient
 ) -> None:
-    """Single-replica instances of old versions cannot be backed up by hand."""
+    """Single-replica instances of old versions have no manual backups."""
     instance = cloud.add_instance()
     instance.supports_backups = False
     assert_refused(client.create(instance.id, "nightly-1"), 400, "DBS.201207")
 
 
 def test_an_internal_failure_has_the_services_own_code(cloud: Emulator, client: HttpClient) -> None:
-    """It happens by script."""
+    """By a scripted fault."""
     cloud.faults.add(Fault(operation="CreateManualBackup", status=500))
     answer = client.create(cloud.add_instance().id, "nightly-1")
     assert_refused(answer, 500, "DBS.200005")
 
 
-def test_a_second_backup_of_an_instance_waits_for_the_first(
-    cloud: Emulator, client: HttpClient
-) -> None:
-    """One at a time per instance, whatever their names; others are not concerned."""
+def test_an_instance_has_one_running_backup_at_most(cloud: Emulator, client: HttpClient) -> None:
+    """Whatever the names; other instances are not affected."""
     cloud.backup_seconds = 60
     instance, other = cloud.add_instance(), cloud.add_instance(name="invoices")
     assert client.create(instance.id, "nightly-1").status_code == 202
@@ -199,7 +193,7 @@ def test_a_second_backup_of_an_instance_waits_for_the_first(
 def test_a_running_backup_counts_and_not_what_the_instance_shows(
     cloud: Emulator, client: HttpClient
 ) -> None:
-    """It may take a while before an instance shows that it is backed up."""
+    """An instance may show its status late."""
     cloud.backup_seconds = 60
     instance = cloud.add_instance()
     client.create(instance.id, "nightly-1")
@@ -208,17 +202,17 @@ def test_a_running_backup_counts_and_not_what_the_instance_shows(
 
 
 def test_a_name_is_taken_in_the_whole_project(cloud: Emulator, client: HttpClient) -> None:
-    """Also by a backup of another instance; the case of letters counts."""
+    """Also by a backup of another instance; names are case-sensitive."""
     instance, other = cloud.add_instance(), cloud.add_instance(name="invoices")
     cloud.add_backup("nightly-1", instance_id=other.id)
     assert_refused(client.create(instance.id, "nightly-1"), 409, "DBS.201201")
     assert client.create(instance.id, "Nightly-1").status_code == 202
 
 
-def test_the_taken_name_is_told_before_the_busy_instance(
+def test_a_taken_name_has_precedence_over_a_busy_instance(
     cloud: Emulator, client: HttpClient
 ) -> None:
-    """So a repeated request learns that it was heard the first time."""
+    """So a repeated request learns that the first one was accepted."""
     cloud.backup_seconds = 60
     instance = cloud.add_instance()
     client.create(instance.id, "nightly-1")
@@ -228,7 +222,7 @@ def test_the_taken_name_is_told_before_the_busy_instance(
 def test_a_failed_backup_keeps_its_name_and_a_deleted_one_frees_it(
     cloud: Emulator, client: HttpClient
 ) -> None:
-    """Only what is no longer listed can be made anew."""
+    """Only the names in the list are taken."""
     instance = cloud.add_instance()
     failed = cloud.add_backup("nightly-1", instance_id=instance.id, status="FAILED")
     assert_refused(client.create(instance.id, "nightly-1"), 409, "DBS.201201")

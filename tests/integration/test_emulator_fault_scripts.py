@@ -1,4 +1,4 @@
-"""How faults are scripted on the emulator: order, number, late landings, actions, the record."""
+"""Scripts of faults: order, number, late execution, actions, and the record of calls."""
 
 import pytest
 import requests
@@ -9,12 +9,12 @@ from tests.local_cloud.emulator.clients import PASSWORD, TIMEOUT, USER, HttpClie
 
 
 def statuses(client: HttpClient, path: str, times: int) -> list[int]:
-    """Return the statuses of so many equal requests."""
+    """Return the status codes of several equal requests."""
     return [client.get(path).status_code for _ in range(times)]
 
 
-def test_each_call_takes_the_first_fault_that_fits(cloud: Emulator, client: HttpClient) -> None:
-    """In the order of the script, each operation for itself."""
+def test_each_call_takes_the_first_matching_fault(cloud: Emulator, client: HttpClient) -> None:
+    """In the order of the script, separately for each operation."""
     cloud.faults.script(
         [
             Fault(operation="ListBackups", status=503, times=2),
@@ -29,8 +29,8 @@ def test_each_call_takes_the_first_fault_that_fits(cloud: Emulator, client: Http
     assert cloud.faults.fired == {"status": 4}
 
 
-def test_a_fault_can_wait(cloud: Emulator, client: HttpClient) -> None:
-    """Until so many calls have passed, or until a request fits."""
+def test_a_fault_can_skip_calls(cloud: Emulator, client: HttpClient) -> None:
+    """Until a number of calls has passed, or until a request matches."""
     cloud.faults.script(
         [
             Fault(operation="ListBackups", status=500, skip=1),
@@ -41,7 +41,7 @@ def test_a_fault_can_wait(cloud: Emulator, client: HttpClient) -> None:
     assert statuses(client, "/backups?offset=100", 2) == [503, 200]
 
 
-def test_what_is_to_come_can_be_forgotten(cloud: Emulator, client: HttpClient) -> None:
+def test_pending_faults_can_be_removed(cloud: Emulator, client: HttpClient) -> None:
     """So a test can end its faults."""
     cloud.faults.add(Fault(times=100))
     assert statuses(client, "/backups", 2) == [503, 503]
@@ -49,8 +49,10 @@ def test_what_is_to_come_can_be_forgotten(cloud: Emulator, client: HttpClient) -
     assert statuses(client, "/backups", 1) == [200]
 
 
-def test_a_request_may_land_late(cloud: Emulator, client: HttpClient, instance: Instance) -> None:
-    """Nothing is listed until it does, then it counts from that moment."""
+def test_a_request_can_be_executed_late(
+    cloud: Emulator, client: HttpClient, instance: Instance
+) -> None:
+    """The backup exists and is listed from that time on."""
     cloud.faults.add(
         Fault(operation="CreateManualBackup", kind="status", status=504, lands_after=30)
     )
@@ -66,10 +68,10 @@ def test_a_request_may_land_late(cloud: Emulator, client: HttpClient, instance: 
     assert (backup.begin_time - sent.at).total_seconds() == 30
 
 
-def test_a_request_that_lands_late_may_find_its_name_taken(
+def test_a_late_request_can_find_its_name_taken(
     cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
-    """The service refuses it as it would any other: there is one backup."""
+    """The service rejects it like any other: there is one backup."""
     cloud.faults.add(Fault(operation="CreateManualBackup", kind="reset", lands_after=30))
     with pytest.raises(ConnectionLost):
         client.create(instance.id, "nightly-1")
@@ -80,10 +82,10 @@ def test_a_request_that_lands_late_may_find_its_name_taken(
     assert late.done == 409
 
 
-def test_a_request_that_was_never_let_in_does_not_land(
+def test_an_unauthenticated_request_is_not_executed_late(
     cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
-    """The gateway looks at the caller at once."""
+    """The gateway authenticates at once."""
     cloud.faults.add(Fault(operation="CreateManualBackup", status=503, lands_after=5))
     stranger = HttpClient(cloud, "nonsense", client.project_id)
     stranger.create(instance.id, "nightly-1")
@@ -93,7 +95,7 @@ def test_a_request_that_was_never_let_in_does_not_land(
 
 
 def test_a_token_may_be_revoked_between_two_calls(cloud: Emulator, client: HttpClient) -> None:
-    """An action at the moment of the fault, before or after the work."""
+    """By an action before or after the operation."""
     revoke = cloud.iam.revoke_tokens
     cloud.faults.script([Fault(kind="pass", when="after", action=revoke)])
     assert statuses(client, "/backups", 2) == [200, 401]
@@ -103,7 +105,7 @@ def test_a_token_may_be_revoked_between_two_calls(cloud: Emulator, client: HttpC
 
 
 def test_a_password_may_change_between_two_calls(cloud: Emulator) -> None:
-    """The action takes effect before the log-in is looked at."""
+    """The action takes effect before the log-in is checked."""
     cloud.iam.add_user(USER, PASSWORD)
     cloud.faults.add(
         Fault(
@@ -118,7 +120,7 @@ def test_a_password_may_change_between_two_calls(cloud: Emulator) -> None:
 def test_a_list_may_change_between_its_pages(
     cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
-    """By an action too."""
+    """By an action, too."""
 
     def grow() -> None:
         cloud.add_backup(instance_id=instance.id)
@@ -128,10 +130,10 @@ def test_a_list_may_change_between_its_pages(
     assert client.get("/backups").json()["total_count"] == 1
 
 
-def test_every_call_is_on_record_without_its_credentials(
+def test_every_call_is_recorded_without_its_credentials(
     cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
-    """What was asked, answered and done, by the names that Huawei's SDK has."""
+    """Request, response and result, by the operation names of Huawei's SDK."""
     cloud.faults.add(Fault(operation="ListBackups", when="after", status=503))
     client.get("/backups", limit=5)
     client.create(instance.id, "nightly-1", description="text")
@@ -156,8 +158,8 @@ def test_every_call_is_on_record_without_its_credentials(
     assert client.token not in repr(cloud.calls)
 
 
-def test_a_bug_of_the_emulator_is_told_at_its_end() -> None:
-    """It must not pass for a fault by script."""
+def test_an_exception_of_the_emulator_is_raised_at_its_end() -> None:
+    """It must not look like a scripted fault."""
 
     def break_down() -> None:
         raise LookupError("broken on purpose")

@@ -1,4 +1,4 @@
-"""Faults by script, as a client sees them: every kind, before or after the work, on any call."""
+"""Scripted faults as a client sees them: every kind, before or after the operation, on any call."""
 
 import json
 import time
@@ -15,7 +15,7 @@ from tests.local_cloud.emulator.faults import Kind
 
 
 def create(client: HttpClient, instance: Instance) -> Callable[[], requests.Response]:
-    """Return the usual request for a backup."""
+    """Return the usual create request."""
     return lambda: client.create(instance.id, "nightly-1")
 
 
@@ -34,8 +34,8 @@ def create(client: HttpClient, instance: Instance) -> Callable[[], requests.Resp
         (418, "DBS.280001"),
     ],
 )
-def test_any_status_can_be_answered(client: HttpClient, status: int, code: str) -> None:
-    """With the body that the gateway or the service has for it."""
+def test_any_status_can_be_sent(client: HttpClient, status: int, code: str) -> None:
+    """With the body of the gateway or the service for it."""
     client.cloud.faults.add(Fault(operation="ListBackups", status=status))
     answer = client.get("/backups")
     assert (answer.status_code, answer.json()["error_code"]) == (status, code)
@@ -44,8 +44,8 @@ def test_any_status_can_be_answered(client: HttpClient, status: int, code: str) 
 
 
 @pytest.mark.parametrize("value", [7, "Wed, 21 Oct 2026 07:28:00 GMT"])
-def test_a_status_may_say_when_to_come_back(client: HttpClient, value: int | str) -> None:
-    """By Retry-After, in seconds or as a date."""
+def test_a_status_can_have_a_retry_after(client: HttpClient, value: int | str) -> None:
+    """In seconds or as a date."""
     client.cloud.faults.add(Fault(status=429, retry_after=value))
     answer = client.get("/backups")
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, str(value))
@@ -77,32 +77,32 @@ def test_a_status_may_say_when_to_come_back(client: HttpClient, value: int | str
         (Fault(status=200, body=b'"text"'), 200, "text"),
     ],
 )
-def test_any_code_or_body_can_be_answered(
+def test_any_code_or_body_can_be_sent(
     client: HttpClient, fault: Fault, status: int, body: object
 ) -> None:
-    """A code brings its documented status and text."""
+    """A code has its documented status and text."""
     client.cloud.faults.add(fault)
     answer = client.get("/backups")
     assert (answer.status_code, answer.json()) == (status, body)
 
 
 def test_the_prefix_of_a_gateways_code_may_be_the_newer_one(client: HttpClient) -> None:
-    """APIG for APIGW: a client should look at the digits."""
+    """APIG for APIGW."""
     client.cloud.faults.add(Fault(error_code="APIG.0307"))
     answer = client.get("/backups")
     assert (answer.status_code, answer.json()["error_code"]) == (401, "APIG.0307")
 
 
-def test_an_answer_may_point_elsewhere(client: HttpClient) -> None:
-    """A redirect, for clients that must not follow it."""
+def test_a_redirect_can_be_sent(client: HttpClient) -> None:
+    """For clients that must not follow it."""
     elsewhere = {"Location": "http://127.0.0.1:9/elsewhere"}
     client.cloud.faults.add(Fault(status=302, headers=elsewhere))
     answer = client.send("GET", "/backups", allow_redirects=False)
     assert (answer.status_code, answer.headers["Location"]) == (302, elsewhere["Location"])
 
 
-def test_a_page_in_place_of_json(client: HttpClient) -> None:
-    """As a load balancer shows it, under any status."""
+def test_an_html_page_can_be_sent(client: HttpClient) -> None:
+    """A load balancer's page, with any status."""
     client.cloud.faults.script([Fault(kind="html"), Fault(kind="html", status=200)])
     for status in (502, 200):
         answer = client.get("/backups")
@@ -110,23 +110,23 @@ def test_a_page_in_place_of_json(client: HttpClient) -> None:
         assert answer.text.startswith("<html>")
 
 
-def test_an_answer_without_a_body(client: HttpClient) -> None:
-    """The status alone."""
+def test_a_response_can_have_no_body(client: HttpClient) -> None:
+    """Only the status."""
     client.cloud.faults.add(Fault(kind="empty", status=202))
     answer = client.get("/backups")
     assert (answer.status_code, answer.content) == (202, b"")
 
 
-def test_half_a_body_and_then_the_end(client: HttpClient, instance: Instance) -> None:
-    """The client misses the rest; the work was done."""
+def test_a_truncated_body(client: HttpClient, instance: Instance) -> None:
+    """The connection ends early; the operation was executed."""
     client.cloud.faults.add(Fault(operation="CreateManualBackup", kind="truncated"))
     with pytest.raises(ChunkedEncodingError):
         create(client, instance)()
     assert [backup.name for backup in client.cloud.backups] == ["nightly-1"]
 
 
-def test_half_a_json_as_a_whole_answer(client: HttpClient, instance: Instance) -> None:
-    """The client can read it and not understand it; the work was done."""
+def test_a_body_with_half_of_the_json(client: HttpClient, instance: Instance) -> None:
+    """A complete response with invalid JSON; the operation was executed."""
     client.cloud.faults.add(Fault(operation="CreateManualBackup", kind="cut"))
     answer = create(client, instance)()
     assert answer.status_code == 202
@@ -136,8 +136,8 @@ def test_half_a_json_as_a_whole_answer(client: HttpClient, instance: Instance) -
 
 
 @pytest.mark.parametrize("kind", ["reset", "close", "garbage"])
-def test_a_connection_that_ends_without_an_answer(client: HttpClient, kind: Kind) -> None:
-    """Reset, closed, or filled with what is no HTTP; the next call is fine again."""
+def test_a_connection_without_a_response(client: HttpClient, kind: Kind) -> None:
+    """Reset, closed, or filled with bytes that are not HTTP; the next call succeeds."""
     client.cloud.faults.add(Fault(kind=kind))
     with pytest.raises(ConnectionLost) as caught:
         client.get("/backups")
@@ -145,8 +145,8 @@ def test_a_connection_that_ends_without_an_answer(client: HttpClient, kind: Kind
     assert client.get("/backups").status_code == 200
 
 
-def test_a_reset_after_the_work(client: HttpClient, instance: Instance) -> None:
-    """The worst case: accepted, and nobody knows."""
+def test_a_reset_after_the_operation(client: HttpClient, instance: Instance) -> None:
+    """The backup was accepted, but no client knows."""
     fault = Fault(operation="CreateManualBackup", when="after", kind="reset")
     client.cloud.faults.add(fault)
     with pytest.raises(ConnectionLost):
@@ -155,7 +155,7 @@ def test_a_reset_after_the_work(client: HttpClient, instance: Instance) -> None:
     assert backup.name == "nightly-1"
 
 
-def test_a_status_after_the_work(client: HttpClient, instance: Instance) -> None:
+def test_a_status_after_the_operation(client: HttpClient, instance: Instance) -> None:
     """A 504 of the gateway does not mean that nothing happened."""
     client.cloud.faults.script(
         [Fault(operation="CreateManualBackup", when="after", kind="status", status=504)]
@@ -165,7 +165,7 @@ def test_a_status_after_the_work(client: HttpClient, instance: Instance) -> None
 
 
 def test_a_hang(client: HttpClient, instance: Instance) -> None:
-    """The client gives up; whether the work was done is the script's choice."""
+    """The client times out; the script decides whether the operation is executed."""
     client.cloud.faults.script(
         [
             Fault(operation="CreateManualBackup", kind="hang"),
@@ -180,7 +180,7 @@ def test_a_hang(client: HttpClient, instance: Instance) -> None:
 
 
 def test_a_hang_that_ends_by_itself(client: HttpClient) -> None:
-    """The connection is closed without an answer."""
+    """The connection is closed without a response."""
     client.cloud.faults.add(Fault(kind="hang", seconds=0.1))
     started = time.monotonic()
     with pytest.raises(ConnectionLost):
@@ -188,8 +188,8 @@ def test_a_hang_that_ends_by_itself(client: HttpClient) -> None:
     assert 0.1 <= time.monotonic() - started < 2
 
 
-def test_a_slow_answer(client: HttpClient) -> None:
-    """It is the real one, late."""
+def test_a_slow_response(client: HttpClient) -> None:
+    """The real response, delayed."""
     client.cloud.faults.add(Fault(kind="slow", seconds=0.2))
     started = time.monotonic()
     assert client.get("/backups").json()["total_count"] == 0
@@ -197,8 +197,8 @@ def test_a_slow_answer(client: HttpClient) -> None:
 
 
 @pytest.mark.parametrize("drip_headers", [True, False])
-def test_a_dripping_answer(client: HttpClient, drip_headers: bool) -> None:  # noqa: FBT001 - a parameter
-    """Each drop comes before the client's patience ends, the whole long after it."""
+def test_a_dripping_response(client: HttpClient, drip_headers: bool) -> None:  # noqa: FBT001 - a parameter
+    """Each chunk comes before the client's time-out, the whole response long after it."""
     fault = Fault(kind="drip", seconds=0.5, drip_headers=drip_headers)
     client.cloud.faults.add(fault)
     started = time.monotonic()
@@ -209,8 +209,8 @@ def test_a_dripping_answer(client: HttpClient, drip_headers: bool) -> None:  # n
     assert (until_headers > 0.2) == drip_headers
 
 
-def test_a_dripping_refusal(client: HttpClient, instance: Instance) -> None:
-    """Before the work, with a status of its own."""
+def test_a_dripping_rejection(client: HttpClient, instance: Instance) -> None:
+    """Before the operation, with its own status."""
     fault = Fault(operation="CreateManualBackup", when="before", kind="drip", status=503)
     client.cloud.faults.add(fault)
     assert create(client, instance)().status_code == 503

@@ -1,4 +1,4 @@
-"""The emulator's gateway: what a token opens, what a signature opens, and how both are refused."""
+"""The emulator's gateway: which tokens and signatures it accepts, and how it rejects the others."""
 
 import re
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def cloud() -> Iterator[Emulator]:
 def list_backups(
     cloud: Emulator, headers: dict[str, str], project_id: str | None = None
 ) -> requests.Response:
-    """Ask for the backups with these headers."""
+    """Request the backups with these headers."""
     url = f"{cloud.gaussdb_endpoint}/v3/{project_id or cloud.project_id}/backups"
     return requests.get(url, headers=headers, timeout=TIMEOUT)
 
@@ -48,7 +48,7 @@ def signed(
     project_id: str | None = None,
     **headers: str,
 ) -> dict[str, str]:
-    """Return the headers with which Huawei's signer asks for the backups, at the cloud's time."""
+    """Return the headers of Huawei's signer for the list of backups, at the cloud's time."""
     request = SdkRequest(
         method="GET",
         schema="http",
@@ -65,75 +65,75 @@ def signed(
     return result
 
 
-def refusal(answer: requests.Response) -> tuple[int, str, str]:
-    """Return status, code and message of a gateway's refusal, after a look at its form."""
+def rejection(answer: requests.Response) -> tuple[int, str, str]:
+    """Return status, code and message of a rejection, after a check of its form."""
     body = answer.json()
     assert body.keys() == {"error_msg", "error_code", "request_id"}
     assert re.fullmatch("[0-9a-f]{32}", body["request_id"])
     return answer.status_code, body["error_code"], body["error_msg"]
 
 
-def refused(detail: str) -> tuple[int, str, str]:
-    """Return the usual refusal with this detail."""
+def unauthenticated(detail: str) -> tuple[int, str, str]:
+    """Return the usual rejection with this detail."""
     return 401, "APIGW.0301", f"Incorrect IAM authentication information: {detail}"
 
 
-def test_no_credentials_at_all(cloud: Emulator) -> None:
-    """The gateway misses the token."""
-    assert refusal(list_backups(cloud, {})) == refused("x-auth-token not found")
+def test_a_missing_token_is_rejected(cloud: Emulator) -> None:
+    """The gateway names the header."""
+    assert rejection(list_backups(cloud, {})) == unauthenticated("x-auth-token not found")
 
 
-def test_a_token_that_is_none(cloud: Emulator) -> None:
-    """It cannot be deciphered."""
+def test_a_malformed_token_is_rejected(cloud: Emulator) -> None:
+    """It cannot be decrypted."""
     answer = list_backups(cloud, {"X-Auth-Token": "nonsense"})
-    assert refusal(answer) == refused("decrypt token fail")
+    assert rejection(answer) == unauthenticated("decrypt token fail")
 
 
-def test_a_token_past_its_end(cloud: Emulator) -> None:
-    """It has to be renewed."""
+def test_an_expired_token_is_rejected(cloud: Emulator) -> None:
+    """With the code that asks for a new one."""
     client = HttpClient(cloud, log_in(cloud).headers["X-Subject-Token"], cloud.project_id)
     assert client.get("/backups").status_code == 200
     cloud.clock.advance(timedelta(hours=24).total_seconds())
     expected = (401, "APIGW.0307", "The token must be updated.")
-    assert refusal(client.get("/backups")) == expected
+    assert rejection(client.get("/backups")) == expected
 
 
-def test_a_token_that_was_revoked(cloud: Emulator) -> None:
-    """As one past its end; a new one opens again."""
+def test_a_revoked_token_is_rejected(cloud: Emulator) -> None:
+    """Like an expired one; a new token is accepted."""
     token = log_in(cloud).headers["X-Subject-Token"]
     cloud.iam.revoke_tokens()
     answer = list_backups(cloud, {"X-Auth-Token": token})
-    assert refusal(answer)[:2] == (401, "APIGW.0307")
+    assert rejection(answer)[:2] == (401, "APIGW.0307")
     renewed = log_in(cloud).headers["X-Subject-Token"]
     assert list_backups(cloud, {"X-Auth-Token": renewed}).status_code == 200
 
 
-def test_a_token_for_the_whole_domain_opens_no_project(cloud: Emulator) -> None:
-    """GaussDB is a service of projects."""
+def test_a_token_for_the_domain_is_rejected(cloud: Emulator) -> None:
+    """GaussDB needs a token for the project."""
     body = log_in_body(None, domain_name=cloud.iam.domain.name)
     token = log_in(cloud, body).headers["X-Subject-Token"]
     answer = list_backups(cloud, {"X-Auth-Token": token})
     assert (answer.status_code, answer.json()["error_code"]) == (403, "DBS.200044")
 
 
-def test_a_signature_by_huaweis_signer_opens(cloud: Emulator) -> None:
+def test_a_signature_of_huaweis_signer_is_accepted(cloud: Emulator) -> None:
     """Without any log-in."""
     assert list_backups(cloud, signed(cloud)).status_code == 200
     assert cloud.iam.log_ins == 0
 
 
-def test_a_wrong_secret_key_is_told_with_what_should_have_been_signed(cloud: Emulator) -> None:
-    """The gateway shows the canonical request, its lines joined."""
-    status, code, message = refusal(list_backups(cloud, signed(cloud, "wrong")))
+def test_a_wrong_signature_is_answered_with_the_canonical_request(cloud: Emulator) -> None:
+    """On one line."""
+    status, code, message = rejection(list_backups(cloud, signed(cloud, "wrong")))
     assert (status, code) == (401, "APIGW.0301")
     start = "Incorrect IAM authentication information: verify aksk signature fail, "
     assert message.startswith(f"{start}canonicalRequest:GET|/v3/{cloud.project_id}/backups/||host:")
 
 
 def test_an_unknown_access_key_is_named(cloud: Emulator) -> None:
-    """The gateway repeats the key, which no log should."""
+    """The gateway repeats the key, which must not appear in a log."""
     answer = list_backups(cloud, signed(cloud, access_key="STRANGER"))
-    assert refusal(answer) == refused("Get secretKey failed,ak:STRANGER,err:ak not exist")
+    assert rejection(answer) == unauthenticated("Get secretKey failed,ak:STRANGER,err:ak not exist")
 
 
 @pytest.mark.parametrize(
@@ -147,66 +147,66 @@ def test_an_unknown_access_key_is_named(cloud: Emulator) -> None:
         "SDK-HMAC-SHA256 Access=LOCALACCESSKEY, SignedHeaders=host, Signature=00",
     ],
 )
-def test_an_authorization_that_says_too_little(cloud: Emulator, authorization: str) -> None:
-    """Malformed, unsigned, or without its date among what is signed."""
+def test_an_incomplete_authorization_is_rejected(cloud: Emulator, authorization: str) -> None:
+    """Malformed, unsigned, or without its date among the signed headers."""
     date = write_sdk_date(cloud.clock.now())
     answer = list_backups(cloud, {"Authorization": authorization, "X-Sdk-Date": date})
-    assert refusal(answer)[:2] == (401, "APIGW.0301")
+    assert rejection(answer)[:2] == (401, "APIGW.0301")
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "2026-03-01T12:00:00Z"])
-def test_a_date_that_is_none(cloud: Emulator, date: str) -> None:
-    """The signature cannot be checked."""
+def test_a_malformed_date_is_rejected(cloud: Emulator, date: str) -> None:
+    """The signature cannot be verified."""
     answer = list_backups(cloud, signed(cloud) | {"X-Sdk-Date": date})
-    assert refusal(answer)[:2] == (401, "APIGW.0301")
+    assert rejection(answer)[:2] == (401, "APIGW.0301")
 
 
 @pytest.mark.parametrize(
     ("minutes", "status"), [(0, 200), (14, 200), (-14, 200), (16, 401), (-16, 401)]
 )
-def test_a_signature_is_good_for_a_quarter_of_an_hour(
+def test_a_signature_is_valid_for_a_quarter_of_an_hour(
     cloud: Emulator, minutes: int, status: int
 ) -> None:
-    """Both ways; the refusal tells both times."""
+    """In both directions; the rejection shows both times."""
     headers = signed(cloud)
     cloud.clock.advance(60 * minutes)
     answer = list_backups(cloud, headers)
     assert answer.status_code == status
     if status == 401:
         times = r"signature expired, signature time:\d{8}T\d{6}Z,server time:\d{8}T\d{6}Z"
-        assert re.search(times, refusal(answer)[2])
+        assert re.search(times, rejection(answer)[2])
 
 
 def test_more_than_five_failures_in_a_row_lock_a_key_for_five_minutes(cloud: Emulator) -> None:
-    """Then even a good signature is refused; another key is not concerned."""
+    """Even a valid signature is then rejected; other keys are not affected."""
     cloud.iam.add_access_key("ANOTHER", SECRET_KEY)
     for _ in range(6):
-        assert "verify aksk" in refusal(list_backups(cloud, signed(cloud, "wrong")))[2]
-    locked = refused("AK access failed to reach the limit,forbidden.")
-    assert refusal(list_backups(cloud, signed(cloud))) == locked
+        assert "verify aksk" in rejection(list_backups(cloud, signed(cloud, "wrong")))[2]
+    locked = unauthenticated("AK access failed to reach the limit,forbidden.")
+    assert rejection(list_backups(cloud, signed(cloud))) == locked
     assert list_backups(cloud, signed(cloud, access_key="ANOTHER")).status_code == 200
     cloud.clock.advance(299)
-    assert refusal(list_backups(cloud, signed(cloud))) == locked
+    assert rejection(list_backups(cloud, signed(cloud))) == locked
     cloud.clock.advance(1)
     assert list_backups(cloud, signed(cloud)).status_code == 200
 
 
-def test_a_good_signature_forgets_the_failures_before_it(cloud: Emulator) -> None:
-    """Only failures in a row lock."""
+def test_a_valid_signature_resets_the_failures(cloud: Emulator) -> None:
+    """Only consecutive failures count."""
     for _ in range(3):
         for _ in range(5):
             list_backups(cloud, signed(cloud, "wrong"))
         assert list_backups(cloud, signed(cloud)).status_code == 200
 
 
-def test_a_rotated_key_is_another_key(cloud: Emulator) -> None:
-    """The old secret is wrong from then on; a deleted key is unknown."""
+def test_a_rotated_key_invalidates_the_old_secret(cloud: Emulator) -> None:
+    """A deleted key is unknown."""
     cloud.iam.add_access_key(ACCESS_KEY, "not-a-real-secret-either")
     assert list_backups(cloud, signed(cloud)).status_code == 401
     assert list_backups(cloud, signed(cloud, "not-a-real-secret-either")).status_code == 200
     cloud.iam.remove_access_key(ACCESS_KEY)
     answer = list_backups(cloud, signed(cloud, "not-a-real-secret-either"))
-    assert "not exist" in refusal(answer)[2]
+    assert "not exist" in rejection(answer)[2]
 
 
 def test_a_temporary_key_needs_its_security_token(cloud: Emulator) -> None:
@@ -216,14 +216,14 @@ def test_a_temporary_key_needs_its_security_token(cloud: Emulator) -> None:
     assert list_backups(cloud, signed(cloud, **temporary)).status_code == 200
     unsigned = signed(cloud, access_key="TEMPORARY") | {"X-Security-Token": "not-a-real-token"}
     assert list_backups(cloud, unsigned).status_code == 200
-    unknown = refused("ak TEMPORARY not exist")
-    assert refusal(list_backups(cloud, signed(cloud, access_key="TEMPORARY"))) == unknown
+    unknown = unauthenticated("ak TEMPORARY not exist")
+    assert rejection(list_backups(cloud, signed(cloud, access_key="TEMPORARY"))) == unknown
     wrong = temporary | {"X_Security_Token": "wrong"}
-    assert refusal(list_backups(cloud, signed(cloud, **wrong))) == unknown
+    assert rejection(list_backups(cloud, signed(cloud, **wrong))) == unknown
 
 
-def test_a_temporary_key_ends(cloud: Emulator) -> None:
-    """At the time that IAM said."""
+def test_a_temporary_key_expires(cloud: Emulator) -> None:
+    """At the time that IAM named."""
     end = cloud.clock.now() + timedelta(minutes=15)
     cloud.iam.add_access_key("TEMPORARY", SECRET_KEY, "not-a-real-token", expires_at=end)
     temporary = {"access_key": "TEMPORARY", "X_Security_Token": "not-a-real-token"}
@@ -231,11 +231,11 @@ def test_a_temporary_key_ends(cloud: Emulator) -> None:
     assert list_backups(cloud, signed(cloud, **temporary)).status_code == 200
     cloud.clock.advance(60)
     answer = list_backups(cloud, signed(cloud, **temporary))
-    assert refusal(answer) == refused("token expires")
+    assert rejection(answer) == unauthenticated("token expires")
 
 
-def test_a_sub_project_has_to_be_named_beside_a_signature(cloud: Emulator) -> None:
-    """By X-Project-Id; for a region's own project it may be left out, but not be wrong."""
+def test_a_signed_request_to_a_sub_project_needs_its_header(cloud: Emulator) -> None:
+    """X-Project-Id; for a region's own project it is optional but must be right."""
     team = cloud.add_project("eu-de_team")
     unnamed = list_backups(cloud, signed(cloud, project_id=team), team)
     assert (unnamed.status_code, unnamed.json()["error_code"]) == (403, "DBS.200044")

@@ -1,4 +1,4 @@
-"""IAM on the emulator: log-ins, the tokens they bring, and how they are refused."""
+"""IAM in the emulator: log-ins, tokens, rejections and locks."""
 
 import re
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def cloud() -> Iterator[Emulator]:
 
 
 def body_for(cloud: Emulator, **changes: Any) -> dict[str, Any]:
-    """Return the usual log-in, changed."""
+    """Return the usual token request with changes."""
     return log_in_body(cloud.project_id, **({"domain_name": cloud.iam.domain.name} | changes))
 
 
@@ -48,7 +48,7 @@ def token(cloud: Emulator) -> str:
     return log_in(cloud).headers["X-Subject-Token"]
 
 
-def test_a_token_comes_in_a_header_and_its_life_in_the_body(cloud: Emulator) -> None:
+def test_a_token_is_in_a_header_and_its_lifetime_in_the_body(cloud: Emulator) -> None:
     """201, X-Subject-Token of several kilobytes, times in UTC with microseconds."""
     answer = log_in(cloud)
     assert answer.status_code == 201
@@ -73,7 +73,7 @@ def test_a_token_comes_in_a_header_and_its_life_in_the_body(cloud: Emulator) -> 
 
 
 def test_the_catalog_can_be_left_out(cloud: Emulator) -> None:
-    """Any value of `nocatalog` does it."""
+    """By any value of `nocatalog`."""
     assert "catalog" not in log_in(cloud, nocatalog="true").json()["token"]
 
 
@@ -91,7 +91,7 @@ def test_the_catalog_can_be_left_out(cloud: Emulator) -> None:
 def test_the_scope_is_a_project_or_the_whole_domain(
     cloud: Emulator, scope: dict[str, object], expected: str | None
 ) -> None:
-    """By ID or name; a project wins over a domain; nothing means the domain."""
+    """By ID or name; a project has precedence; no scope means the domain."""
     cloud.add_project("eu-de_team")
     body = body_for(cloud)
     body["auth"]["scope"] = scope
@@ -103,10 +103,10 @@ def test_the_scope_is_a_project_or_the_whole_domain(
 @pytest.mark.parametrize(
     "changes", [{"password": "wrong"}, {"name": "nobody"}, {"domain_name": "another"}]
 )
-def test_wrong_credentials_are_told_in_keystones_form(
+def test_wrong_credentials_are_rejected_in_keystones_form(
     cloud: Emulator, changes: dict[str, str]
 ) -> None:
-    """One and the same body whatever was wrong."""
+    """With the same body, whatever was wrong."""
     answer = log_in(cloud, body_for(cloud, **changes))
     assert (answer.status_code, answer.json()) == (401, WRONG)
     assert "X-Subject-Token" not in answer.headers
@@ -127,7 +127,7 @@ def test_wrong_credentials_are_told_in_keystones_form(
     ],
 )
 def test_a_missing_member_is_named(cloud: Emulator, path: list[str], member: str) -> None:
-    """400 in keystone's form; nothing counts as a failed log-in."""
+    """400 in Keystone's form; it does not count as a failed log-in."""
     body = body_for(cloud)
     parent = body
     for key in path:
@@ -141,13 +141,13 @@ def test_a_missing_member_is_named(cloud: Emulator, path: list[str], member: str
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"auth": []}', b" " * 40_000])
-def test_a_body_that_is_no_log_in_is_refused(cloud: Emulator, body: bytes) -> None:
+def test_a_body_that_is_no_token_request_is_rejected(cloud: Emulator, body: bytes) -> None:
     """Empty, broken, of the wrong type, too long."""
     answer = requests.post(f"{cloud.iam_endpoint}/v3/auth/tokens", data=body, timeout=TIMEOUT)
     assert answer.status_code == 400
 
 
-def test_a_project_that_is_not_the_users_is_refused(cloud: Emulator) -> None:
+def test_a_project_without_access_is_rejected(cloud: Emulator) -> None:
     """403 if it exists; as in Keystone, 401 if it does not, and if the password is wrong."""
     cloud.iam.add_user("outsider", PASSWORD, projects=frozenset())
     assert log_in(cloud, body_for(cloud, name="outsider")).status_code == 403
@@ -157,7 +157,7 @@ def test_a_project_that_is_not_the_users_is_refused(cloud: Emulator) -> None:
     assert log_in(cloud, wrong).status_code == 401
 
 
-def opens(cloud: Emulator, token: str) -> bool:
+def is_accepted(cloud: Emulator, token: str) -> bool:
     """Return whether the service accepts a token."""
     return HttpClient(cloud, token, cloud.project_id).get("/backups").status_code == 200
 
@@ -167,22 +167,22 @@ def test_a_token_expires_after_its_lifetime(cloud: Emulator) -> None:
     cloud.iam.token_lifetime = timedelta(hours=1)
     old = token(cloud)
     cloud.clock.advance(3599)
-    assert opens(cloud, old)
+    assert is_accepted(cloud, old)
     cloud.clock.advance(1)
-    assert not opens(cloud, old)
+    assert not is_accepted(cloud, old)
 
 
 def test_a_new_token_does_not_invalidate_the_old_one(cloud: Emulator) -> None:
     """Both stay valid, and every log-in is counted."""
     first, second = token(cloud), token(cloud)
     assert first != second
-    assert opens(cloud, first)
-    assert opens(cloud, second)
+    assert is_accepted(cloud, first)
+    assert is_accepted(cloud, second)
     assert (cloud.iam.log_ins, cloud.iam.refused_log_ins) == (2, 0)
 
 
 def test_five_wrong_passwords_lock_the_account_for_a_quarter_of_an_hour(cloud: Emulator) -> None:
-    """Then even the right one is refused; others are not concerned."""
+    """Even the right password is then rejected; other accounts are not affected."""
     cloud.iam.add_user("another", PASSWORD)
     for _ in range(5):
         assert log_in(cloud, body_for(cloud, password="wrong")).json() == WRONG
@@ -198,7 +198,7 @@ def test_five_wrong_passwords_lock_the_account_for_a_quarter_of_an_hour(cloud: E
 def test_failures_are_forgotten_after_a_success_and_after_a_quarter_of_an_hour(
     cloud: Emulator,
 ) -> None:
-    """Only five in a row, within the time, lock."""
+    """Only five consecutive failures within the time lock the account."""
     wrong = body_for(cloud, password="wrong")
     for _ in range(3):
         for _ in range(4):
@@ -210,11 +210,11 @@ def test_failures_are_forgotten_after_a_success_and_after_a_quarter_of_an_hour(
     assert log_in(cloud).status_code == 201
 
 
-def test_a_changed_password_ends_the_tokens(cloud: Emulator) -> None:
-    """The old one is wrong from then on, the new one opens."""
+def test_a_changed_password_invalidates_the_tokens(cloud: Emulator) -> None:
+    """Only the new password is accepted."""
     old = token(cloud)
     cloud.iam.change_password(USER, "not-a-real-password-either")
-    assert not opens(cloud, old)
+    assert not is_accepted(cloud, old)
     assert log_in(cloud).json() == WRONG
     renewed = body_for(cloud, password="not-a-real-password-either")
     assert log_in(cloud, renewed).status_code == 201

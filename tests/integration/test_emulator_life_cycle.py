@@ -1,4 +1,4 @@
-"""What becomes of a backup on the emulator: its states, its job, its end, its deletion."""
+"""The life cycle of a backup in the emulator: its statuses, its job, its end."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +39,7 @@ def instance_status(client: HttpClient) -> str:
 
 
 def test_a_backup_is_built_and_completes(cloud: Emulator, client: HttpClient) -> None:
-    """BUILDING with an instance BACKING UP, then COMPLETED with a size and an end."""
+    """BUILDING with an instance BACKING UP, then COMPLETED with a size and an end time."""
     reply = client.create(cloud.add_instance().id, "nightly-1").json()
     begun = listed(client)
     assert (begun["status"], begun["size"], begun["end_time"]) == ("BUILDING", 0.0, None)
@@ -54,10 +54,10 @@ def test_a_backup_is_built_and_completes(cloud: Emulator, client: HttpClient) ->
 
 
 @pytest.mark.parametrize("name", ["nightly-1", None])
-def test_a_backup_that_is_told_to_fails(
+def test_a_backup_can_be_made_to_fail(
     cloud: Emulator, client: HttpClient, name: str | None
 ) -> None:
-    """FAILED with no size; its job has a reason; the next backup is fine again."""
+    """FAILED without a size; its job has a reason; the next backup succeeds."""
     instance = cloud.add_instance()
     cloud.fail_backup(name)
     reply = client.create(instance.id, "nightly-1").json()
@@ -76,7 +76,7 @@ def test_a_backup_that_is_told_to_fails(
 def test_a_job_runs_with_progress_and_completes_without(
     cloud: Emulator, client: HttpClient
 ) -> None:
-    """The documented members, the status in mixed case, the progress empty at the end."""
+    """The documented members, the status in mixed case, an empty progress at the end."""
     instance = cloud.add_instance()
     reply = client.create(instance.id, "nightly-1").json()
     cloud.clock.advance(60)
@@ -98,16 +98,14 @@ def test_a_job_runs_with_progress_and_completes_without(
 
 
 @pytest.mark.parametrize("job_id", ["", "4c1b0d6e-0000-0000-0000-000000000000", "nothing"])
-def test_an_unknown_job_is_refused_with_400(client: HttpClient, job_id: str) -> None:
+def test_an_unknown_job_is_rejected_with_400(client: HttpClient, job_id: str) -> None:
     """Not with 404."""
     answer = client.get("/jobs", id=job_id)
     assert (answer.status_code, answer.json()["error_code"]) == (400, "DBS.200543")
 
 
-def test_a_cloud_may_keep_the_jobs_of_backups_to_itself(
-    cloud: Emulator, client: HttpClient
-) -> None:
-    """Huawei's newer documents exclude backups from both interfaces to jobs."""
+def test_the_jobs_of_backups_can_be_hidden(cloud: Emulator, client: HttpClient) -> None:
+    """Huawei's newer documents exclude backups from both job APIs."""
     cloud.jobs_show_backups = False
     reply = client.create(cloud.add_instance().id, "nightly-1").json()
     assert client.get("/jobs", id=reply["job_id"]).status_code == 400
@@ -122,8 +120,8 @@ def test_a_backup_of_another_project_does_not_exist(cloud: Emulator, client: Htt
     assert client.send("DELETE", f"/backups/{backup.id}").status_code == 404
 
 
-def test_a_state_that_somebody_set_outlives_the_backup(cloud: Emulator, client: HttpClient) -> None:
-    """The end of a backup makes no broken instance well."""
+def test_a_status_that_a_test_sets_outlives_the_backup(cloud: Emulator, client: HttpClient) -> None:
+    """The end of a backup does not repair an instance."""
     instance = cloud.add_instance()
     client.create(instance.id, "nightly-1")
     instance.status = "FAILED"
@@ -144,7 +142,7 @@ def test_earlier_backups_survive_their_instance(cloud: Emulator, client: HttpCli
 def test_of_many_equal_requests_at_once_one_is_accepted(
     cloud: Emulator, client: HttpClient
 ) -> None:
-    """The others find the name taken, however close they come."""
+    """The others find the name taken."""
     instance = cloud.add_instance()
 
     def ask(_: int) -> int:

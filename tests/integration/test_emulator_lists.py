@@ -1,4 +1,4 @@
-"""The emulator's list of backups: which it shows, in which order and form."""
+"""The emulator's list of backups: filters, order and form."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,14 +13,14 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 @pytest.fixture
 def cloud() -> Iterator[Emulator]:
-    """A cloud of its own for every test, on the day after."""
+    """A cloud with the time set to the day after the events."""
     with Emulator() as cloud:
         cloud.clock.set(NOON + timedelta(days=1))
         yield cloud
 
 
 def names(client: HttpClient, **parameters: object) -> list[str]:
-    """Return the names of the backups listed for these parameters."""
+    """Return the names of the listed backups for these parameters."""
     answer = client.get("/backups", **parameters)
     assert answer.status_code == 200, answer.text
     return [backup["name"] for backup in answer.json()["backups"]]
@@ -29,7 +29,7 @@ def names(client: HttpClient, **parameters: object) -> list[str]:
 def test_an_entry_has_the_documented_members(
     cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
-    """Size in megabytes, the engine, an end, and a description that may be null."""
+    """Size in megabytes, the engine, an end time, and a description that may be null."""
     backup = cloud.add_backup("nightly-1", instance_id=instance.id, begin_time=NOON, size=1.5)
     assert client.get("/backups").json() == {
         "backups": [
@@ -63,7 +63,7 @@ def test_an_entry_has_the_documented_members(
 def test_times_are_written_in_the_clouds_zone(
     cloud: Emulator, client: HttpClient, instance: Instance, zone: str, shown: str
 ) -> None:
-    """What the real one sends is unknown, so a client is to take any offset."""
+    """The real zone is unknown, so a client must accept any offset."""
     cloud.time_zone = zone
     cloud.add_backup(instance_id=instance.id, begin_time=NOON)
     (backup,) = client.get("/backups").json()["backups"]
@@ -72,7 +72,7 @@ def test_times_are_written_in_the_clouds_zone(
     assert task["created_at"] == shown
 
 
-def test_automated_backups_are_listed_under_names_of_their_own(
+def test_automated_backups_have_their_own_names(
     cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
     """`GaussDB-<instance>-<UTC milliseconds>`."""
@@ -84,7 +84,7 @@ def test_automated_backups_are_listed_under_names_of_their_own(
 def test_filters_select_by_instance_type_and_id(
     cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
-    """Each on its own and all together."""
+    """Separately and together."""
     other = cloud.add_instance(name="invoices")
     wanted = cloud.add_backup("wanted", instance_id=instance.id)
     cloud.add_backup("foreign", instance_id=other.id)
@@ -101,7 +101,7 @@ def test_filters_select_by_instance_type_and_id(
 def test_a_period_selects_by_the_beginning(
     cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
-    """Both ends belong to it; the plus of the offset may arrive encoded or as a blank."""
+    """Both ends are included; the plus of the offset may be encoded or a blank."""
     for hours in range(4):
         begin = NOON + timedelta(hours=hours)
         cloud.add_backup(f"hour-{hours}", instance_id=instance.id, begin_time=begin)
@@ -135,10 +135,10 @@ def test_a_period_selects_by_the_beginning(
         ),
     ],
 )
-def test_a_parameter_that_breaks_its_rule_is_refused(
+def test_an_invalid_parameter_is_rejected(
     client: HttpClient, parameters: dict[str, str], code: str
 ) -> None:
-    """Each parameter has its code; begin and end have to be given together."""
+    """Each parameter has its code; begin and end are required together."""
     answer = client.get("/backups", **parameters)
     assert (answer.status_code, answer.json()["error_code"]) == (400, code)
 
@@ -146,7 +146,7 @@ def test_a_parameter_that_breaks_its_rule_is_refused(
 def test_pages_cover_a_long_list_without_gap_or_overlap(
     cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
-    """`offset` skips records, a page holds 100 at most, the total counts every match."""
+    """`offset` skips records, a page has 100 at most, the total counts every match."""
     for number in range(1005):
         age = timedelta(minutes=number)
         cloud.add_backup(f"backup-{number}", instance_id=instance.id, age=age, with_job=False)
@@ -160,10 +160,8 @@ def test_pages_cover_a_long_list_without_gap_or_overlap(
     assert names(client, offset=2000) == []
 
 
-def test_the_order_is_the_clouds_choice(
-    cloud: Emulator, client: HttpClient, instance: Instance
-) -> None:
-    """Newest first, oldest first, or one lasting disorder."""
+def test_the_order_can_be_set(cloud: Emulator, client: HttpClient, instance: Instance) -> None:
+    """Newest first, oldest first, or one fixed random order."""
     for number in range(20):
         cloud.add_backup(
             f"backup-{number}", instance_id=instance.id, begin_time=NOON + timedelta(hours=number)
@@ -179,8 +177,8 @@ def test_the_order_is_the_clouds_choice(
     assert names(client, limit=7) + names(client, offset=7) == shuffled
 
 
-def test_a_list_may_lag_behind(cloud: Emulator, client: HttpClient, instance: Instance) -> None:
-    """The backup is there, its name is taken, but the list and its total do not show it yet."""
+def test_the_list_can_lag(cloud: Emulator, client: HttpClient, instance: Instance) -> None:
+    """The backup exists and its name is taken, but list and total do not show it yet."""
     cloud.list_lag = 30
     client.create(instance.id, "nightly-1")
     assert client.get("/backups").json() == {"backups": [], "total_count": 0}

@@ -7,7 +7,7 @@ from tests.local_cloud.emulator.clients import HttpClient
 
 
 def test_a_backup_can_be_restored_to_a_new_instance(cloud: Emulator, client: HttpClient) -> None:
-    """The instance is BUILD under a job of its own, then ACTIVE."""
+    """The instance is BUILD with its own job, then ACTIVE."""
     cloud.backup_seconds = 60
     source = cloud.add_instance()
     backup = cloud.add_backup(instance_id=source.id)
@@ -30,7 +30,7 @@ def test_a_backup_can_be_restored_to_a_new_instance(cloud: Emulator, client: Htt
 def test_only_a_completed_backup_can_be_restored(
     cloud: Emulator, client: HttpClient, state: str | None, status: int, code: str
 ) -> None:
-    """A failed one has the wrong status, one that is gone does not exist."""
+    """A failed one has the wrong status, a deleted one does not exist."""
     backup_id = "0" * 32 + "br14"
     if state is not None:
         source = cloud.add_instance()

@@ -1,4 +1,4 @@
-"""Huawei's own SDK at work on the emulator: what makes it an emulator and not an echo."""
+"""Huawei's own SDK as a client of the emulator: it behaves as the real API does."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -42,7 +42,7 @@ def create(client: Any, instance_id: str, name: str, description: str | None = N
 
 
 def test_it_creates_lists_and_deletes_a_backup(cloud: Emulator, client: Any) -> None:
-    """The whole life of a backup, every request signed, no token anywhere."""
+    """The whole life of a backup with signed requests, without any token."""
     instance = cloud.add_instance()
     created = create(client, instance.id, "nightly-1", "vor dem Umzug nach Köln")
     assert created.status_code == 202
@@ -68,7 +68,7 @@ def test_it_creates_lists_and_deletes_a_backup(cloud: Emulator, client: Any) -> 
 
 
 def test_it_reads_the_job_and_the_task_of_a_backup(cloud: Emulator, client: Any) -> None:
-    """Both know the backup's job under one ID."""
+    """Both have the same job ID."""
     created = create(client, cloud.add_instance().id, "nightly-1")
     job = client.show_job_detail(sdk.ShowJobDetailRequest(id=created.job_id)).job
     assert (job.id, job.status) == (created.job_id, "Running")
@@ -80,7 +80,7 @@ def test_it_reads_the_job_and_the_task_of_a_backup(cloud: Emulator, client: Any)
 
 
 def test_it_lists_by_period_with_the_offsets_plus(cloud: Emulator, client: Any) -> None:
-    """The SDK encodes and signs it; the emulator reads the same."""
+    """The SDK encodes and signs it; the emulator decodes the same."""
     backup = cloud.add_backup(instance_id=cloud.add_instance().id)
     day = backup.begin_time.strftime("%Y-%m-%dT")
     request = sdk.ListBackupsRequest(
@@ -90,7 +90,7 @@ def test_it_lists_by_period_with_the_offsets_plus(cloud: Emulator, client: Any) 
 
 
 def test_it_lists_instances(cloud: Emulator, client: Any) -> None:
-    """With the state that a backup brings."""
+    """With the status during a backup."""
     instance = cloud.add_instance(name="Bestände & mehr")
     create(client, instance.id, "nightly-1")
     request = sdk.ListInstancesRequest(name="*Bestände &", type="Enterprise")
@@ -99,8 +99,8 @@ def test_it_lists_instances(cloud: Emulator, client: Any) -> None:
     assert entry.backup_strategy.keep_days == 7
 
 
-def test_it_understands_the_refusals(cloud: Emulator, client: Any) -> None:
-    """Status, code, message and request ID arrive where the SDK looks for them."""
+def test_it_understands_the_errors(cloud: Emulator, client: Any) -> None:
+    """Status, code, message and request ID are where the SDK reads them."""
     instance = cloud.add_instance()
     create(client, instance.id, "nightly-1")
     with pytest.raises(ClientRequestException) as caught:
@@ -111,7 +111,7 @@ def test_it_understands_the_refusals(cloud: Emulator, client: Any) -> None:
 
 
 def test_it_understands_the_gateway(cloud: Emulator) -> None:
-    """A wrong secret key is its 401."""
+    """A wrong secret key is a 401."""
     with (
         huawei_sdk(cloud, secret_key="wrong") as client,
         pytest.raises(ClientRequestException) as caught,
@@ -120,8 +120,8 @@ def test_it_understands_the_gateway(cloud: Emulator) -> None:
     assert (caught.value.status_code, caught.value.error_code) == (401, "APIGW.0301")
 
 
-def test_it_understands_a_failure_by_script(cloud: Emulator, client: Any) -> None:
-    """A page of a load balancer is no JSON, but a status all the same."""
+def test_it_understands_a_scripted_fault(cloud: Emulator, client: Any) -> None:
+    """A load balancer's page has a status, although it is not JSON."""
     cloud.faults.script([Fault(operation="ListBackups", kind="html", status=503)])
     with pytest.raises(ServerResponseException) as caught:
         client.list_backups(sdk.ListBackupsRequest())
@@ -130,7 +130,7 @@ def test_it_understands_a_failure_by_script(cloud: Emulator, client: Any) -> Non
 
 
 def test_it_signs_with_a_temporary_key(cloud: Emulator) -> None:
-    """The security token goes along."""
+    """With the security token in a header."""
     cloud.iam.add_access_key("TEMPORARY", SECRET_KEY, "not-a-real-token")
     with huawei_sdk(cloud, "TEMPORARY", SECRET_KEY, "not-a-real-token") as client:
         assert client.list_backups(sdk.ListBackupsRequest()).total_count == 0

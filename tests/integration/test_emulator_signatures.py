@@ -1,4 +1,4 @@
-"""The emulator's verifier of signatures against published ones, in both wire formats."""
+"""The emulator's verification of signatures against published vectors, in both formats."""
 
 import hmac
 import json
@@ -31,13 +31,13 @@ def named(vector: dict[str, Any]) -> str:
 
 
 def is_routed(vector: dict[str, Any]) -> bool:
-    """Tell whether the vector asks for something that the emulator has."""
+    """Tell whether the emulator has the operation of a vector."""
     line = f"{vector['method']} {vector['path']}"
     return ROUTED.fullmatch(line) is not None
 
 
 def headers_of(vector: dict[str, Any]) -> dict[str, str]:
-    """Return all that is sent."""
+    """Return all headers of a vector."""
     return {
         **vector["signed_request_headers"],
         **vector.get("unsigned_request_headers", {}),
@@ -46,7 +46,7 @@ def headers_of(vector: dict[str, Any]) -> dict[str, str]:
 
 
 def verdict(vector: dict[str, Any]) -> bool:
-    """Return what the verifier says about a vector, the clock aside."""
+    """Return the result of the verification of a vector, without the clock."""
     url = vector["url"].removeprefix(f"{vector['scheme']}://{vector['host']}")
     request = Request.received(vector["method"], url, headers_of(vector), vector["body"].encode())
     claim = read_authorization(vector["authorization"])
@@ -63,7 +63,7 @@ def cloud() -> Iterator[Emulator]:
 
 
 def send(cloud: Emulator, vector: dict[str, Any]) -> requests.Response:
-    """Send a vector to the cloud, at its own time, to the path that was signed."""
+    """Send a vector to the cloud, at its own time, to the signed path."""
     cloud.clock.set(read_sdk_date(vector.get("server_time", vector["timestamp"])))
     security_token = vector["signed_request_headers"].get("X-Security-Token")
     cloud.iam.add_access_key(vector["ak"], vector["sk"], security_token)
@@ -77,8 +77,8 @@ def send(cloud: Emulator, vector: dict[str, Any]) -> requests.Response:
     )
 
 
-def test_the_vectors_are_all_there() -> None:
-    """A file that lost its content would prove nothing."""
+def test_all_vectors_are_present() -> None:
+    """An empty file would prove nothing."""
     assert len(GOOD) >= 20
     assert len(BAD) >= 4
     assert sum(map(is_routed, GOOD)) >= 8
@@ -86,33 +86,33 @@ def test_the_vectors_are_all_there() -> None:
 
 
 @pytest.mark.parametrize("vector", GOOD, ids=named)
-def test_a_published_signature_is_genuine(vector: dict[str, Any]) -> None:
-    """Whatever was signed: bare, with a query, with a body, with the date alone."""
+def test_a_published_signature_is_valid(vector: dict[str, Any]) -> None:
+    """With and without a query, a body and other signed headers."""
     assert verdict(vector)
 
 
 @pytest.mark.parametrize("vector", GOOD, ids=named)
-def test_a_published_signature_is_genuine_under_its_own_key_alone(vector: dict[str, Any]) -> None:
-    """The same signature under another secret key is none."""
+def test_a_published_signature_is_invalid_with_another_key(vector: dict[str, Any]) -> None:
+    """The secret key is part of the signature."""
     assert not verdict(vector | {"sk": "not-a-real-secret"})
 
 
 @pytest.mark.parametrize("vector", BAD, ids=named)
-def test_a_signature_of_something_else_is_none(vector: dict[str, Any]) -> None:
-    """Another body, query, method or date than what was signed."""
+def test_a_signature_of_another_request_is_invalid(vector: dict[str, Any]) -> None:
+    """With another body, query, method or date."""
     assert not verdict(vector)
 
 
 @pytest.mark.parametrize("vector", [vector for vector in GOOD if is_routed(vector)], ids=named)
-def test_a_published_request_is_let_in(cloud: Emulator, vector: dict[str, Any]) -> None:
-    """Over the wire too: what follows is the service's word and no longer the gateway's."""
+def test_a_published_request_is_accepted(cloud: Emulator, vector: dict[str, Any]) -> None:
+    """Over HTTP: the response comes from the service and not from the gateway."""
     answer = send(cloud, vector)
     assert answer.status_code == 200 or answer.json()["error_code"].startswith("DBS.")
 
 
 @pytest.mark.parametrize("vector", [vector for vector in BAD if is_routed(vector)], ids=named)
-def test_a_changed_request_is_kept_out(cloud: Emulator, vector: dict[str, Any]) -> None:
-    """Over the wire too."""
+def test_a_changed_request_is_rejected(cloud: Emulator, vector: dict[str, Any]) -> None:
+    """Over HTTP."""
     answer = send(cloud, vector)
     assert (answer.status_code, answer.json()["error_code"]) == (401, "APIGW.0301")
 
@@ -134,8 +134,8 @@ SCOPED = {
 
 
 @pytest.mark.parametrize(("scope", "signature"), list(SCOPED.items()))
-def test_a_published_signature_with_a_scope_is_genuine(scope: str, signature: str) -> None:
-    """The older format, whatever its scope names; the scope itself is signed."""
+def test_a_published_signature_with_a_scope_is_valid(scope: str, signature: str) -> None:
+    """The older format; the scope is signed too."""
     request = Request.received(
         "GET",
         "/",
@@ -183,10 +183,10 @@ def scoped_headers(cloud: Emulator, *names: str) -> dict[str, str]:
         (("host",), 10, 401),
     ],
 )
-def test_a_signature_with_an_empty_scope_opens(
+def test_a_signature_with_an_empty_scope_is_accepted(
     cloud: Emulator, names: tuple[str, ...], limit: int, status: int
 ) -> None:
-    """As T-Systems' own Go tools send it; the date has to be among what is signed."""
+    """T-Systems' own Go tools send it; the date must be among the signed headers."""
     cloud.iam.add_access_key(ACCESS_KEY, SECRET_KEY)
     url = f"{cloud.gaussdb_endpoint}/v3/{cloud.project_id}/backups?limit={limit}"
     answer = requests.get(url, headers=scoped_headers(cloud, *names), timeout=TIMEOUT)

@@ -1,4 +1,4 @@
-"""The emulator's lists of tasks and of instances: which they show, and in which form."""
+"""The emulator's lists of tasks and of instances: filters and form."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,23 +14,23 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 @pytest.fixture
 def cloud() -> Iterator[Emulator]:
-    """A cloud of its own for every test, on the day after."""
+    """A cloud with the time set to the day after the events."""
     with Emulator() as cloud:
         cloud.clock.set(NOON + timedelta(days=1))
         yield cloud
 
 
 def tasks(client: HttpClient, **parameters: object) -> list[str]:
-    """Return the IDs of the tasks listed for these parameters."""
+    """Return the IDs of the listed tasks for these parameters."""
     answer = client.get("/tasks", **parameters)
     assert answer.status_code == 200, answer.text
     return [task["job_id"] for task in answer.json()["tasks"]]
 
 
-def test_a_task_has_names_of_its_own_for_what_a_job_has(
+def test_a_task_has_other_member_names_than_a_job(
     cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
-    """`process` and not `progress`, and the state of the instance in lower case."""
+    """`process` instead of `progress`, and the instance's status in lower case."""
     cloud.backup_seconds = 100
     reply = client.create(instance.id, "nightly-1").json()
     cloud.clock.advance(60)
@@ -54,7 +54,7 @@ def test_a_task_has_names_of_its_own_for_what_a_job_has(
 def test_tasks_are_selected_by_state_name_and_time(
     cloud: Emulator, client: HttpClient, instance: Instance
 ) -> None:
-    """Times are milliseconds since 1970; nothing older than a month is shown."""
+    """Times are milliseconds since 1970; tasks older than a month are not listed."""
     now = cloud.clock.now()
     old = cloud.add_job(instance_id=instance.id, created=now - timedelta(days=2))
     running = cloud.add_job("ResizeGaussDBV5Flavor", instance_id=instance.id, status="Running")
@@ -81,10 +81,10 @@ def test_tasks_are_selected_by_state_name_and_time(
         ({"offset": "x"}, "DBS.280440"),
     ],
 )
-def test_a_question_for_tasks_that_breaks_a_rule_is_refused(
+def test_an_invalid_parameter_is_rejected(
     client: HttpClient, parameters: dict[str, str], code: str
 ) -> None:
-    """As with backups."""
+    """As for backups."""
     answer = client.get("/tasks", **parameters)
     assert (answer.status_code, answer.json()["error_code"]) == (400, code)
 
@@ -102,7 +102,7 @@ def test_a_job_may_begin_a_little_after_its_backup(
 
 
 def test_instances_are_selected_by_id_name_and_kind(cloud: Emulator, client: HttpClient) -> None:
-    """A leading asterisk asks for a part of the name."""
+    """A leading asterisk selects by a part of the name."""
     orders = cloud.add_instance(name="shop-orders")
     cloud.add_instance(name="shop-invoices")
     cloud.add_instance(name="elsewhere", project_id=cloud.add_project("eu-nl"))
@@ -124,7 +124,7 @@ def test_instances_are_selected_by_id_name_and_kind(cloud: Emulator, client: Htt
 
 
 def test_an_instance_is_shown_in_the_documented_form(cloud: Emulator, client: HttpClient) -> None:
-    """The members that a reader of the list may rely on, with their odd types."""
+    """The members that a client may rely on, with their types."""
     instance = cloud.add_instance()
     cloud.add_backup(instance_id=instance.id, size=2.0)
     (entry,) = client.get("/instances").json()["instances"]

@@ -1,4 +1,4 @@
-"""The harness runs a function as Lambda does, and hides only the emulator's own manners."""
+"""`LambdaRuntime` runs a function as Lambda does, and hides only the emulator's peculiarities."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ def handler(event, context):
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """A folder with a function that does as the event says."""
+    """A folder with a function that does what the event says."""
     (tmp_path / "toy.py").write_text(TOY)
     return tmp_path
 
 
 def toy(code: Path, timeout_seconds: int = 10, **environment: str) -> LambdaRuntime:
-    """That function, ready to be started."""
+    """That function, not started yet."""
     return LambdaRuntime(
         environment, handler="toy.handler", code=code, timeout_seconds=timeout_seconds
     )
 
 
 @pytest.mark.parametrize("event", [{"a": [1, None, "ü"]}, [], "text", None, 0])
-def test_the_reply_comes_back(code: Path, event: object) -> None:
-    """Whatever JSON the function returns is the result."""
+def test_the_reply_is_returned(code: Path, event: object) -> None:
+    """Any JSON that the function returns is the result."""
     with toy(code) as function:
         assert function.invoke(event) == event
 
@@ -73,8 +73,8 @@ def test_the_environment_is_initialised_once(code: Path) -> None:
         assert len(function.init_milliseconds()) == 1
 
 
-def test_an_exception_is_told_by_its_class(code: Path) -> None:
-    """A raised exception is no reply, and the function lives on."""
+def test_an_exception_is_raised_with_its_class_name(code: Path) -> None:
+    """The function continues to run."""
     with toy(code) as function:
         with pytest.raises(FunctionFailed, match=r"^ValueError: no$") as failure:
             function.invoke({"raise": "no"})
@@ -85,7 +85,7 @@ def test_an_exception_is_told_by_its_class(code: Path) -> None:
 
 
 def test_a_timeout_kills_the_function(code: Path) -> None:
-    """Lambda's own words are raised, and the next invocation starts anew."""
+    """With Lambda's message; the next invocation starts a new process."""
     with toy(code, timeout_seconds=1) as function:
         with pytest.raises(FunctionTimedOut, match=r"^Task timed out after 1\.00 seconds$"):
             function.invoke({"sleep": 30})
@@ -94,7 +94,7 @@ def test_a_timeout_kills_the_function(code: Path) -> None:
 
 
 def test_an_exit_is_a_failure(code: Path) -> None:
-    """A function that ends its process is started again."""
+    """The function is started again."""
     with toy(code) as function:
         with pytest.raises(FunctionFailed) as failure:
             function.invoke({"exit": 3})
@@ -103,7 +103,7 @@ def test_an_exit_is_a_failure(code: Path) -> None:
 
 
 def test_a_failed_init_is_tried_again(code: Path) -> None:
-    """Each invocation reports it; nothing hangs."""
+    """Each invocation reports it, and none hangs."""
     with toy(code, FAIL_INIT="yes") as function:
         for _ in range(2):
             with pytest.raises(FunctionFailed, match="no init"):
@@ -111,7 +111,7 @@ def test_a_failed_init_is_tried_again(code: Path) -> None:
 
 
 def test_the_request_id_is_the_callers(code: Path) -> None:
-    """A repeated ID rehearses Lambda's retries; without one, each invocation has its own."""
+    """Lambda's retries repeat it; without one, each invocation has its own."""
     with toy(code) as function:
         assert function.invoke("context", request_id="again")[0] == "again"
         assert function.invoke("context", request_id="again")[0] == "again"
@@ -119,7 +119,7 @@ def test_the_request_id_is_the_callers(code: Path) -> None:
 
 
 def test_the_remaining_time_is_the_timeouts(code: Path) -> None:
-    """What the function reads from its context is what it was given."""
+    """As the function's context reports it."""
     with toy(code, timeout_seconds=7) as function:
         function.invoke({})
         assert 6000 < function.invoke("context")[1] <= 7000
@@ -131,10 +131,10 @@ def test_simultaneous_calls_take_turns(code: Path) -> None:
         assert sorted(pool.map(function.invoke, range(10))) == [*range(10)]
 
 
-def test_the_developers_environment_stays_outside(
+def test_the_developers_environment_is_not_passed_on(
     code: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither credentials nor proxies of the machine reach the function."""
+    """Neither credentials nor proxies."""
     for name in ("AWS_PROFILE", "HTTPS_PROXY", "HOME_OF_A_DEVELOPER", "POWERTOOLS_DEV"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "the developer's")
@@ -146,7 +146,7 @@ def test_the_developers_environment_stays_outside(
 
 
 def test_the_code_is_where_lambda_would_mount_it(code: Path) -> None:
-    """The code's folder comes first on the path, and nothing of the project does."""
+    """The code's folder is first on the path, and nothing of the project is."""
     with toy(code) as function:
         paths = function.invoke("paths")
     assert paths[0] == str(code)
@@ -161,7 +161,7 @@ def test_no_bytecode_is_written(code: Path) -> None:
 
 
 def test_the_log_is_complete_when_the_reply_is_there(code: Path) -> None:
-    """Every line of an invocation can be read at once, and only the function's own."""
+    """With the function's own lines only."""
     with toy(code) as function:
         for number in range(20):
             function.invoke(number)
@@ -170,7 +170,7 @@ def test_the_log_is_complete_when_the_reply_is_there(code: Path) -> None:
 
 
 def test_only_loopback_can_reach_it(code: Path) -> None:
-    """What listens on all interfaces would answer at a second loopback address, too."""
+    """A listener on all interfaces would also answer at a second loopback address."""
     with toy(code) as function:
         runtime_api = function.invoke("environment")["AWS_LAMBDA_RUNTIME_API"]
         ports = [function.port, int(runtime_api.rpartition(":")[2])]
@@ -179,13 +179,13 @@ def test_only_loopback_can_reach_it(code: Path) -> None:
 
 
 def reachable(host: str, port: int) -> bool:
-    """Whether something listens there."""
+    """Whether a port accepts connections."""
     with socket.socket() as client:
         return client.connect_ex((host, port)) == 0
 
 
 def alive(*processes: int) -> list[int]:
-    """Those of the processes that still run: a zombie does not."""
+    """The processes that still run; zombies do not count."""
 
     def state(process: int) -> str:
         try:
@@ -197,13 +197,13 @@ def alive(*processes: int) -> list[int]:
 
 
 def test_the_function_s_process_is_known(code: Path) -> None:
-    """So that a test may kill it, or see how much memory it takes."""
+    """Tests kill it or read its memory."""
     with toy(code) as function:
         own, _ = function.invoke("process")
         assert function.function_process() == own
 
 
-def test_nothing_is_left_behind(code: Path) -> None:
+def test_no_process_is_left_behind(code: Path) -> None:
     """Emulator and function end with the `with` block."""
     with toy(code) as function:
         processes = function.invoke("process")
@@ -212,8 +212,8 @@ def test_nothing_is_left_behind(code: Path) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_behind_by_a_violent_end(code: Path, how: signal.Signals) -> None:
-    """Not even when the process that started them is killed."""
+def test_no_process_is_left_behind_by_a_killed_parent(code: Path, how: signal.Signals) -> None:
+    """Also if the parent process is killed."""
     program = (
         "import time; from pathlib import Path; from tests.local_cloud.lambda_runtime import *\n"
         f"with LambdaRuntime({{}}, handler='toy.handler', code=Path({str(code)!r})) as function:\n"

@@ -1,4 +1,4 @@
-"""The stand-in for the secrets extension answers as the real one was recorded to answer."""
+"""The stand-in for the secrets extension behaves as recordings of the real one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @pytest.fixture
 def extension() -> Iterator[SecretsExtension]:
-    """A store without a cache, as the template sets it."""
+    """An extension without a cache, as the template configures it."""
     with SecretsExtension(ttl=0) as running:
         yield running
 
@@ -40,7 +40,7 @@ def ask(
     headers: Mapping[str, str | None] = NOTHING,
     query: Mapping[str, str] = NOTHING,
 ) -> requests.Response:
-    """A request to the extension, right but for what is given."""
+    """A valid request to the extension, with changes."""
     return (session or requests).request(
         method,
         f"http://127.0.0.1:{extension.port}{path}",
@@ -51,12 +51,12 @@ def ask(
 
 
 def password(answer: requests.Response) -> object:
-    """The one value in the secrets here."""
+    """The password in a response."""
     return json.loads(answer.json()["SecretString"])["password"]
 
 
-def test_a_secret_comes_in_the_recorded_shape(extension: SecretsExtension) -> None:
-    """The date is text, both kinds of content are present, and `ResultMetadata` is there."""
+def test_a_secret_has_the_recorded_form(extension: SecretsExtension) -> None:
+    """The date as text, both kinds of content, and `ResultMetadata`."""
     version = extension.put(NAME, {"password": "one"})
     answer = ask(extension)
     body = answer.json()
@@ -77,20 +77,20 @@ def test_a_secret_comes_in_the_recorded_shape(extension: SecretsExtension) -> No
 
 
 def test_a_secret_is_found_by_its_arn_too(extension: SecretsExtension) -> None:
-    """Name and ARN lead to the same secret."""
+    """Name and ARN find the same secret."""
     extension.put(NAME, {"password": "one"})
     assert ask(extension, extension.arn(NAME)).json()["Name"] == NAME
 
 
 def test_a_binary_secret_has_no_text(extension: SecretsExtension) -> None:
-    """Of the two kinds of content the unused one is null."""
+    """The unused kind of content is null."""
     extension.put(NAME, b"\x00\xff")
     body = ask(extension).json()
     assert (body["SecretString"], body["SecretBinary"]) == (None, "AP8=")
 
 
 def test_rotation_moves_the_stages(extension: SecretsExtension) -> None:
-    """After a rotation the new version is current and the old one is the previous one."""
+    """The new version is current, the old one previous."""
     old = extension.put(NAME, {"password": "one"})
     new = extension.rotate(NAME, {"password": "two"})
     assert new != old
@@ -100,23 +100,23 @@ def test_rotation_moves_the_stages(extension: SecretsExtension) -> None:
 
 
 def test_only_what_exists_can_be_rotated(extension: SecretsExtension) -> None:
-    """A rotation of an unknown name is a mistake of the test that asks for it."""
+    """Rotating an unknown name is a mistake of the test."""
     with pytest.raises(KeyError):
         extension.rotate(NAME, {})
 
 
 @pytest.mark.parametrize("query", [{}, {"versionStage": "AWSPENDING"}, {"versionId": "0" * 32}])
-def test_what_is_not_there_is_refused_without_a_reason(
+def test_an_unknown_secret_is_rejected_without_a_reason(
     extension: SecretsExtension, query: dict[str, str]
 ) -> None:
-    """Secret, stage or version unknown: one status, one text, no detail."""
+    """Secret, stage or version: the same status and text."""
     if query:
         extension.put(NAME, {"password": "one"})
     answer = ask(extension, query=query)
     assert (answer.status_code, answer.text) == (400, UNEXPECTED)
 
 
-def test_stores_do_not_see_each_others_secrets(extension: SecretsExtension) -> None:
+def test_two_extensions_do_not_share_secrets(extension: SecretsExtension) -> None:
     """Two tests can use the same name."""
     extension.put(NAME, {"password": "one"})
     with SecretsExtension(ttl=0) as other:
@@ -127,8 +127,8 @@ def test_stores_do_not_see_each_others_secrets(extension: SecretsExtension) -> N
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong"])
-def test_the_token_must_be_there_and_right(extension: SecretsExtension, token: str | None) -> None:
-    """Another process on the host cannot read secrets, and the status is what the test says."""
+def test_the_token_is_required(extension: SecretsExtension, token: str | None) -> None:
+    """Another process on the host cannot read secrets; a test can choose the response."""
     extension.put(NAME, {"password": "one"})
     header = {"X-Aws-Parameters-Secrets-Token": token}
     assert ask(extension, headers=header).status_code == 403
@@ -137,22 +137,22 @@ def test_the_token_must_be_there_and_right(extension: SecretsExtension, token: s
     assert (refusal.status_code, refusal.text) == (400, UNEXPECTED)
 
 
-def test_a_request_through_a_proxy_is_refused(extension: SecretsExtension) -> None:
-    """A forwarded request is a sign of request forgery, however right its token is."""
+def test_a_forwarded_request_is_rejected(extension: SecretsExtension) -> None:
+    """It may be a forged request, even with the right token."""
     extension.put(NAME, {"password": "one"})
     answer = ask(extension, headers={"X-Forwarded-For": "203.0.113.7"})
     assert (answer.status_code, answer.text) == (400, "Forwarded")
 
 
 def test_other_paths_and_methods_do_not_exist(extension: SecretsExtension) -> None:
-    """There is one door, and it only reads."""
+    """Only reading secrets is possible."""
     extension.put(NAME, {"password": "one"})
     assert ask(extension, path="/secretsmanager/put").status_code == 404
     assert ask(extension, method="POST").status_code == 405
 
 
-def test_it_is_not_ready_as_often_as_it_is_told(extension: SecretsExtension) -> None:
-    """While the function starts, the extension says so in plain text; then it answers."""
+def test_it_can_be_not_ready_for_a_number_of_requests(extension: SecretsExtension) -> None:
+    """As during init, in plain text; then it responds."""
     extension.put(NAME, {"password": "one"})
     extension.not_ready(times=2)
     answers = [ask(extension) for _ in range(3)]
@@ -160,8 +160,8 @@ def test_it_is_not_ready_as_often_as_it_is_told(extension: SecretsExtension) -> 
     assert answers[0].text == NOT_READY
 
 
-def test_it_is_not_ready_for_as_long_as_it_is_told(extension: SecretsExtension) -> None:
-    """The same for a span of time."""
+def test_it_can_be_not_ready_for_a_time(extension: SecretsExtension) -> None:
+    """The same for a number of seconds."""
     extension.put(NAME, {"password": "one"})
     extension.not_ready(seconds=0.2)
     assert ask(extension).text == NOT_READY
@@ -169,8 +169,8 @@ def test_it_is_not_ready_for_as_long_as_it_is_told(extension: SecretsExtension) 
     assert ask(extension).status_code == 200
 
 
-def test_any_answer_can_be_put_in_front(extension: SecretsExtension) -> None:
-    """A fault stands for one answer; the next one is right again."""
+def test_any_response_can_be_scripted(extension: SecretsExtension) -> None:
+    """For one request; the next one is answered normally."""
     extension.put(NAME, {"password": "one"})
     extension.respond_next(200, "no json")
     assert ask(extension).text == "no json"
@@ -178,7 +178,7 @@ def test_any_answer_can_be_put_in_front(extension: SecretsExtension) -> None:
 
 
 def test_it_can_hang(extension: SecretsExtension) -> None:
-    """The connection stands, the answer never comes, and at last the connection is dropped."""
+    """No response, and finally the connection is closed."""
     extension.hang(0.1)
     with pytest.raises(requests.ConnectionError):
         ask(extension)
@@ -186,7 +186,7 @@ def test_it_can_hang(extension: SecretsExtension) -> None:
 
 
 def test_where_the_layer_is_missing_connections_are_refused(extension: SecretsExtension) -> None:
-    """A session that was open is cut as well, and the port is the same afterwards."""
+    """Open connections are closed too, and the port is the same afterwards."""
     extension.put(NAME, {"password": "one"})
     before = extension.port
     with requests.Session() as session:
@@ -198,7 +198,7 @@ def test_where_the_layer_is_missing_connections_are_refused(extension: SecretsEx
 
 
 def test_only_loopback_can_reach_it(extension: SecretsExtension) -> None:
-    """What listens on all interfaces would answer at a second loopback address, too."""
+    """A listener on all interfaces would also answer at a second loopback address."""
     with socket.socket() as client, pytest.raises(ConnectionRefusedError):
         client.connect(("127.0.0.2", extension.port))
 
@@ -207,7 +207,7 @@ def test_only_loopback_can_reach_it(extension: SecretsExtension) -> None:
     ("ttl", "seconds"), [(None, 300), (900, 300), (300, 300), (20, 20)], ids=str
 )
 def test_the_cache_outlives_a_rotation_for_its_ttl(ttl: int | None, seconds: int) -> None:
-    """300 s unless told otherwise, and never longer: who forgets the TTL reads stale secrets."""
+    """300 s by default, and never longer."""
     now = [1000.0]
     with SecretsExtension(ttl, now=lambda: now[0]) as extension:
         extension.put(NAME, {"password": "one"})
@@ -221,8 +221,8 @@ def test_the_cache_outlives_a_rotation_for_its_ttl(ttl: int | None, seconds: int
         assert extension.fetches == [NAME, NAME]
 
 
-def test_a_ttl_of_zero_reads_afresh(extension: SecretsExtension) -> None:
-    """With TTL 0 every read goes to Secrets Manager."""
+def test_a_ttl_of_zero_disables_the_cache(extension: SecretsExtension) -> None:
+    """Every read goes to Secrets Manager."""
     extension.put(NAME, {"password": "one"})
     assert password(ask(extension)) == "one"
     extension.rotate(NAME, {"password": "two"})
@@ -230,8 +230,8 @@ def test_a_ttl_of_zero_reads_afresh(extension: SecretsExtension) -> None:
     assert extension.fetches == [NAME, NAME]
 
 
-def test_refusals_are_not_cached() -> None:
-    """A secret that appears is found at once, whatever the TTL."""
+def test_errors_are_not_cached() -> None:
+    """A new secret is found at once, whatever the TTL."""
     with SecretsExtension() as extension:
         assert ask(extension).status_code == 400
         extension.put(NAME, {"password": "one"})
@@ -239,7 +239,7 @@ def test_refusals_are_not_cached() -> None:
 
 
 def test_every_read_is_counted(extension: SecretsExtension) -> None:
-    """Refused or not, under the name that was asked for."""
+    """Rejected ones too, under the requested name."""
     extension.put(NAME, {"password": "one"})
     extension.not_ready(times=1)
     ask(extension)
@@ -248,8 +248,8 @@ def test_every_read_is_counted(extension: SecretsExtension) -> None:
     assert extension.reads == [NAME, NAME, "unknown"]
 
 
-def test_many_can_read_at_once(extension: SecretsExtension) -> None:
-    """A request that hangs holds up no other."""
+def test_requests_are_concurrent(extension: SecretsExtension) -> None:
+    """A request that hangs does not delay others."""
     extension.put(NAME, {"password": "one"})
     extension.hang(1)
     with ThreadPoolExecutor(4) as pool:
@@ -258,8 +258,8 @@ def test_many_can_read_at_once(extension: SecretsExtension) -> None:
     assert len([failure for failure in failures if failure]) == 1
 
 
-def test_the_environment_leads_to_it() -> None:
-    """The function finds port and token; the TTL is there if it was given."""
+def test_the_environment_has_its_port_and_token() -> None:
+    """And the TTL, if one was given."""
     with SecretsExtension(ttl=0) as extension:
         assert extension.environment() == {
             "AWS_SESSION_TOKEN": extension.session_token,

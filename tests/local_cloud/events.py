@@ -1,4 +1,4 @@
-"""Events as AWS sends them, built from what a test wants to say and the usual for all the rest."""
+"""Builders of AWS events: a test passes what it needs, the rest has usual values."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ IAM_CALLER: Final[Mapping[str, object]] = {
         "userId": "AIDACKCEVSQ6C2EXAMPLE",
     }
 }
-# What a REST API says of a caller whom it has not asked for anything.
+# The identity in a REST API's event without authentication.
 NOBODY: Final[Mapping[str, object]] = {
     "accessKey": None,
     "accountId": None,
@@ -60,7 +60,7 @@ _DOMAINS: Final[Mapping[Dialect, str]] = {
 
 
 def sample(name: str) -> Any:
-    """One of the project's sample events, fresh from its file."""
+    """One of the project's sample events, read from its file."""
     return json.loads((SAMPLES / f"{name}.json").read_bytes())
 
 
@@ -79,21 +79,21 @@ def http(  # noqa: PLR0913 - what one may say about a request
     encoded: bool = False,
     request_id: str | None = None,
 ) -> dict[str, Any]:
-    """A request as the gateway hands it over.
+    """An HTTP request as the event of a gateway.
 
     Args:
-        body: JSON's to be, or the bytes that came.
-        dialect: who hands it over.
-        method: of HTTP.
-        path: as the client sent it, without the stage.
-        query: decoded.
-        headers: beside the usual ones, names as the client writes them.
-        known: the gateway has checked the caller's signature, unless the next two say otherwise.
-        authorizer: `requestContext.authorizer` as it stands there.
-        identity: what differs in `requestContext.identity` of a REST API.
-        stage: the stage, where it is part of the path.
-        encoded: whether the body comes in base64.
-        request_id: the gateway's own ID; a new one unless given.
+        body: a JSON value, or the bytes of the body.
+        dialect: the gateway and its payload format.
+        method: the HTTP method.
+        path: the path without the stage.
+        query: the decoded query parameters.
+        headers: more headers, with names as the client writes them.
+        known: whether the caller is authenticated by IAM, unless the next two say otherwise.
+        authorizer: the value of `requestContext.authorizer`.
+        identity: changes of `requestContext.identity` of a REST API.
+        stage: the stage, if it is part of the path.
+        encoded: whether the body is base64.
+        request_id: the gateway's request ID, new unless given.
     """
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     text = base64.b64encode(raw).decode() if encoded else raw.decode()
@@ -171,7 +171,7 @@ def signature(body: bytes, *, message_id: str, timestamp: int | str, key: str = 
 def signed_headers(
     body: bytes, *, now: float, message_id: str = "msg_1", key: str = WEBHOOK_KEY
 ) -> dict[str, str]:
-    """The three headers of a webhook that is signed now."""
+    """The three headers of a webhook with a current signature."""
     timestamp = int(now)
     return {
         "webhook-id": message_id,
@@ -181,7 +181,7 @@ def signed_headers(
 
 
 def signed(event: Any, *, now: float) -> Any:
-    """A webhook with a signature of now in place of the one it has; any other event as it is."""
+    """A webhook with a current signature instead of its own; other events unchanged."""
     headers = event.get("headers") if isinstance(event, dict) else None
     if not isinstance(headers, dict) or "webhook-signature" not in headers:
         return event
@@ -198,8 +198,8 @@ def sqs(
     """A batch of SQS messages.
 
     Args:
-        bodies: texts as they are, all else as JSON.
-        queue: the queue's name; that of a FIFO queue ends in `.fifo`.
+        bodies: texts unchanged, everything else as JSON.
+        queue: the queue's name, which ends in `.fifo` for a FIFO queue.
         groups: the message group of each.
         ids: the ID of each; `message-0` and so on unless given.
     """
@@ -229,7 +229,7 @@ def sqs(
 
 
 def notification(message: object, *, message_id: str = "notification-0") -> dict[str, Any]:
-    """What SNS says, to Lambda in `Sns` and to a queue as the whole body."""
+    """An SNS notification: Lambda gets it in `Sns`, a queue as the message body."""
     return {
         "Type": "Notification",
         "MessageId": message_id,
@@ -240,7 +240,7 @@ def notification(message: object, *, message_id: str = "notification-0") -> dict
 
 
 def sns(*messages: object) -> dict[str, Any]:
-    """Notifications of a topic, `notification-0` and so on; texts as they are, else as JSON."""
+    """SNS notifications with the IDs `notification-0` and so on; texts unchanged, else JSON."""
     return {
         "Records": [
             {
@@ -287,7 +287,7 @@ class Response:
 
     @property
     def error(self) -> str:
-        """The error's name in a problem document."""
+        """The error's name in the problem document."""
         return str(self.body["type"]).removeprefix("urn:gaussdb-backup:")
 
 

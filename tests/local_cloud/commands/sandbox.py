@@ -20,7 +20,7 @@ The local cloud is running; Ctrl-C stops it. In another terminal, from this fold
 
 
 def main() -> None:
-    """Starts the cloud, says how to use it, and stays."""
+    """Starts the cloud, prints how to use it, and waits for Ctrl-C."""
     with contextlib.suppress(KeyboardInterrupt), LocalCloud() as cloud:
         service = cloud.emulator
         with written(cloud.environment(), log_in(service)):
