@@ -5,62 +5,24 @@ Each mutant is a copy of the package with one change, and names the test that mu
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.end_to_end.mutants import Change, Mutant, run_tests
 from tests.local_cloud.chaos.state_machine import run_chaos
-from tests.local_cloud.lambda_runtime import SOURCES
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-PACKAGE: Final = "gaussdb_backup"
+if TYPE_CHECKING:
+    from pathlib import Path
+
 DELIVERIES: Final = 1500
 SEED: Final = 1
-UNKNOWN: Final = "test_exactly_once_unknown_outcomes.py"
-CONFLICTS: Final = "test_exactly_once_conflicts.py"
-LISTS: Final = "test_exactly_once_lists.py"
-NAMES: Final = "test_exactly_once_names.py"
-TIME: Final = "test_exactly_once_in_time.py"
-READS: Final = "test_read_actions.py"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One replacement in the text of a module."""
-
-    module: str
-    right: str
-    wrong: str
-
-    def apply(self, sources: Path) -> None:
-        """Applies the replacement, whose text must occur exactly once."""
-        path = sources / PACKAGE / f"{self.module}.py"
-        text = path.read_text()
-        assert text.count(self.right) == 1, f"{self.module} has changed: {self.right}"
-        path.write_text(text.replace(self.right, self.wrong))
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A wrong variant, and the test that it must fail."""
-
-    test: str
-    changes: tuple[Change, ...]
-
-    def write(self, folder: Path) -> Path:
-        """Writes the changed copy and returns its source folder."""
-        sources = folder / "src"
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(SOURCES / PACKAGE, sources / PACKAGE, ignore=ignored)
-        for change in self.changes:
-            change.apply(sources)
-        return sources
+UNKNOWN: Final = "tests/end_to_end/test_exactly_once_unknown_outcomes.py"
+CONFLICTS: Final = "tests/end_to_end/test_exactly_once_conflicts.py"
+LISTS: Final = "tests/end_to_end/test_exactly_once_lists.py"
+NAMES: Final = "tests/end_to_end/test_exactly_once_names.py"
+TIME: Final = "tests/end_to_end/test_exactly_once_in_time.py"
+READS: Final = "tests/end_to_end/test_read_actions.py"
 
 
 RETRIES_BLINDLY: Final = Mutant(
@@ -448,22 +410,6 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
     ),
 }
 CATCHING_TESTS: Final = sorted({mutant.test for mutant in CAUGHT_BY_TESTS.values()})
-
-
-def run_tests(sources: Path, *tests: str) -> subprocess.CompletedProcess[str]:
-    """Runs tests against another copy of the package, up to the first failure."""
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-o", f"pythonpath={sources} {ROOT}"]
-    paths = [f"tests/end_to_end/{test}" for test in tests]
-    command = [sys.executable, "-m", "pytest", *options, *paths]
-    return subprocess.run(
-        command,
-        capture_output=True,
-        check=False,
-        cwd=ROOT,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # it starts in half the time
-        text=True,
-        timeout=120,
-    )
 
 
 def test_an_unchanged_copy_passes_all_of_these_tests(tmp_path: Path) -> None:
