@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import requests
 
 from tests.local_cloud.chaos.ledger import ACCEPTED, MAX_DELIVERIES, Delivery, Ledger
+from tests.local_cloud.chaos.pruning import PRUNE, PRUNED, PruneLedger
 from tests.local_cloud.chaos.results import deliveries_of
 from tests.local_cloud.chaos.source_events import SourceEvent, batch
 from tests.local_cloud.console import delete_backup
@@ -20,13 +21,19 @@ from tests.local_cloud.local_cloud import CREDENTIALS_SECRETS, INSTANCE_ID, Loca
 if TYPE_CHECKING:
     from tests.local_cloud.chaos.tally import Tally
     from tests.local_cloud.chaos.worker import Worker
+    from tests.local_cloud.emulator import Call
     from tests.local_cloud.emulator.request import Request
-    from tests.local_cloud.execution_environment import ForkServer
+    from tests.local_cloud.execution_environment import ForkServer, InvocationResult
     from tests.local_cloud.secrets_extension import SecretsExtension
+
+# The result of an invocation, None if its process was killed, and the requests that it sent.
+InvocationCalls = tuple["InvocationResult | None", "list[Call]"]
 
 INSTANCES: Final = (INSTANCE_ID, *(f"{number:032x}in14" for number in range(2)))
 SPEEDUP: Final = 200.0
 MAX_TIME_LIMIT: Final = 29.0
+# A refused log-in stands for 15 minutes, and a worker's clock may be minutes off.
+REFUSAL_STANDS_SECONDS: Final = 20 * 60.0
 
 
 class ChaosRun:
@@ -39,6 +46,7 @@ class ChaosRun:
         workers: the execution environments.
         events: the events so far.
         ledger: the deliveries so far.
+        prunes: the runs of `prune` so far.
         disturbances: how many disturbances of each kind occurred.
     """
 
@@ -48,6 +56,7 @@ class ChaosRun:
         self.cloud.__enter__()
         self.emulator = self.cloud.emulator
         self.ledger = Ledger(self.emulator)
+        self.prunes = PruneLedger(self.emulator)
         self.workers: list[Worker] = []
         self.events: list[SourceEvent] = []
         self.disturbances: Counter[str] = Counter()
@@ -137,15 +146,31 @@ class ChaosRun:
             worker: the execution environment.
             seconds: the time limit that Lambda sets.
         """
+        envelope = events[0].envelope(self.now()) if len(events) == 1 else batch(events)
+        result, calls = self._invoke(envelope, worker, seconds, events[0].request_id)
+        return deliveries_of(events, result, calls)
+
+    def invoke_prune(self, worker: Worker, seconds: float) -> InvocationCalls:
+        """Runs `prune` once, without a check."""
+        return self._invoke(PRUNE, worker, seconds, None)
+
+    def prune(self, worker: Worker, seconds: float) -> str:
+        """Runs `prune` once and checks it; returns how it ended."""
+        result, calls = self.invoke_prune(worker, seconds)
+        return self.prunes.add(result, calls)
+
+    def _invoke(
+        self, envelope: Any, worker: Worker, seconds: float, request_id: str | None
+    ) -> InvocationCalls:
+        """The result of one invocation, and the requests that it sent."""
         if worker.environment is None:
             worker.environment = self._fork_server.start(worker.variables)
-        envelope = events[0].envelope(self.now()) if len(events) == 1 else batch(events)
         seen = len(self._senders)
         try:
             result = worker.environment.invoke(
                 envelope,
                 seconds=seconds,
-                request_id=events[0].request_id,
+                request_id=request_id,
                 clock_offset=self._ahead + worker.clock_offset,
                 speedup=SPEEDUP,
             )
@@ -155,11 +180,12 @@ class ChaosRun:
         calls = self.emulator.calls[seen:]
         senders = self._senders[seen : seen + len(calls)]
         own = [call for call, sender in zip(calls, senders, strict=True) if sender is worker]
-        return deliveries_of(events, result, own)
+        return result, own
 
     def finish(self, tally: Tally) -> None:
         """Ends the faults, delivers every event until it succeeds, and checks the ledger."""
         self._end_faults()
+        self._prune_until_success()
         rounds = self._deliver_until_success()
         self.ledger.check_all(self.events, rounds)
         needed = max(rounds.values(), default=MAX_DELIVERIES + 1)
@@ -167,6 +193,7 @@ class ChaosRun:
         senders = zip(self.emulator.calls, self._senders, strict=True)
         tally.add_calls([call for call, sender in senders if sender])
         tally.faults.update(self.disturbances)
+        tally.add_prunes(self.prunes)
 
     def _end_faults(self) -> None:
         """Removes all faults and lets everything that is under way finish."""
@@ -176,7 +203,17 @@ class ChaosRun:
         self.emulator.jobs_show_backups = True
         _clear_responses(self.cloud.secrets)
         time.sleep(max(0.0, self._refused_until + 0.05 - time.monotonic()))
-        self.recover(60.0)
+        self.recover(REFUSAL_STANDS_SECONDS)
+
+    def _prune_until_success(self) -> None:
+        """Prunes until a run succeeds, and checks what is left."""
+        outcomes: list[str] = []
+        for number in range(MAX_DELIVERIES):
+            outcomes.append(self.prune(self.workers[number % len(self.workers)], MAX_TIME_LIMIT))
+            self.wait(1.0)
+            if outcomes[-1] == PRUNED:
+                break
+        self.prunes.check_all(outcomes)
 
     def _deliver_until_success(self) -> dict[int, int]:
         """Delivers every event until it succeeds; returns the number of deliveries of each."""

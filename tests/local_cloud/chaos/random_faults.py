@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 CREATE: Final = "CreateManualBackup"
 LIST_BACKUPS: Final = "ListBackups"
 LIST_TASKS: Final = "ListTasks"
+LIST_INSTANCES: Final = "ListInstances"
+DELETE: Final = "DeleteManualBackup"
 LOG_IN: Final = "CreateToken"
 
 # The seconds are short. What counts is whether they are below or above the function's time-out.
@@ -42,7 +44,9 @@ DAMAGED: Final = (
     Fault(status=202, body={}),
     Fault(status=200, body={"total_count": 3}),
 )
-EMPTY_LIST: Final = Fault(status=200, body={"backups": [], "tasks": [], "total_count": 0})
+EMPTY_LIST: Final = Fault(
+    status=200, body={"backups": [], "tasks": [], "instances": [], "total_count": 0}
+)
 SERVER_ERRORS: Final = tuple(
     Fault(status=status, retry_after=seconds)
     for status in (500, 502, 503, 504, 599)
@@ -68,6 +72,11 @@ REJECTED: Final = (
         )
     ),
 )
+# The backup is in use, or gone already.
+NOT_DELETED: Final = tuple(
+    Fault(operation=DELETE, error_code=code)
+    for code in ("DBS.201208", "DBS.301024", "DBS.201202", "DBS.201010", "DBS.201203")
+)
 WHEN: Final[tuple[When | None, ...]] = ("before", "after", "after", None)
 LOG_IN_FAULTS: Final = (*LOST, Fault(kind="cut"), Fault(status=500), Fault(status=503))
 
@@ -75,7 +84,7 @@ LOG_IN_FAULTS: Final = (*LOST, Fault(kind="cut"), Fault(status=500), Fault(statu
 def random_fault(random: Random) -> Fault:
     """A fault of any operation, before or after its execution, for one or more calls."""
     when: When | None = None
-    kinds = ["unknown", "unknown", "unknown", "rejected", "late", "log-in"]
+    kinds = ["unknown", "unknown", "unknown", "rejected", "late", "log-in", "not deleted"]
     match random.choice(kinds):
         case "unknown":
             fault = random.choice(UNKNOWN_OUTCOME)
@@ -85,13 +94,17 @@ def random_fault(random: Random) -> Fault:
         case "late":
             late = random.choice([0.02, 0.1, 5.0, 30.0])
             fault = random.choice([*LOST, *SERVER_ERRORS])
-            return replace(fault, operation=CREATE, lands_after=late)
+            return replace(fault, operation=random.choice([CREATE, DELETE]), lands_after=late)
+        case "not deleted":
+            return replace(random.choice(NOT_DELETED), times=random.choice([1, 1, 3]))
         case _:
             fault = random.choice(LOG_IN_FAULTS)
             return replace(fault, operation=LOG_IN, times=random.randint(1, 3))
     return replace(
         fault,
-        operation=random.choice([CREATE, CREATE, LIST_BACKUPS, LIST_TASKS]),
+        operation=random.choice(
+            [CREATE, CREATE, CREATE, LIST_BACKUPS, LIST_BACKUPS, LIST_TASKS, LIST_INSTANCES, DELETE]
+        ),
         when=when,
         times=1 if fault in SLOW else random.choice([1, 1, 1, 2, 3, 8]),
         skip=random.choice([0, 0, 0, 1, 2]),

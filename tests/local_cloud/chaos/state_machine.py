@@ -67,6 +67,7 @@ class Chaos(RuleBasedStateMachine):
         for instance_id in INSTANCES[1:]:
             self.run.emulator.add_instance(instance_id)
         self.run.add_other_backups(random.choice([0, 0, 3, 99, 130, 230]))
+        self.run.prunes.add_scheduled_backups(random, random.choice([0, 10, 25, 110]))
         self.run.emulator.time_zone = random.choice(["+0800", "+0000", "Z", "-0330"])
         self.change_behaviour(random)
         for _ in range(3):
@@ -142,6 +143,30 @@ class Chaos(RuleBasedStateMachine):
             self.run.wait(1.0)
 
     @rule(random=RANDOM)
+    def prune(self, random: Random) -> None:
+        """Prunes once or twice, possibly after more backups of the schedule."""
+        for _ in range(random.randint(1, 2)):
+            self.run.prunes.add_scheduled_backups(random, random.choice([0, 3, 8]))
+            if random.random() < FAULT_PROBABILITY:
+                self.add_faults(random)
+            if random.random() < DISTURBANCE_PROBABILITY:
+                self.disturb(random)
+            self.run.prune(random.choice(self.run.workers), _time_limit(random))
+            self.run.wait(1.0)
+
+    @rule(random=RANDOM)
+    def prune_concurrently(self, random: Random) -> None:
+        """Every worker prunes at the same time."""
+        self.run.prunes.add_scheduled_backups(random, 8)
+        seconds = _time_limit(random)
+        results = self.threads.map(
+            lambda worker: self.run.invoke_prune(worker, seconds), self.run.workers
+        )
+        for result, calls in results:
+            self.run.prunes.add(result, calls)
+        self.run.wait(1.0)
+
+    @rule(random=RANDOM)
     def wait(self, random: Random) -> None:
         """Lets time pass, after which running operations have ended."""
         self.run.recover(random.choice([2.0, 10.0, 60.0]))
@@ -156,7 +181,8 @@ class Chaos(RuleBasedStateMachine):
         try:
             if self.run.workers:
                 self.run.finish(self.tally)
-                assert not self.run.ledger.violations, "\n".join(self.run.ledger.violations)
+                violations = [*self.run.ledger.violations, *self.run.prunes.violations]
+                assert not violations, "\n".join(violations)
         finally:
             self.threads.shutdown()
             self.run.close()

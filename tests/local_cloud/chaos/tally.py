@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from tests.local_cloud.chaos.ledger import Ledger
+    from tests.local_cloud.chaos.pruning import PruneLedger
     from tests.local_cloud.chaos.source_events import SourceEvent
     from tests.local_cloud.emulator import Call
 
@@ -23,6 +24,8 @@ class Tally:
         sources: how many deliveries came from which event source.
         faults: how many faults and disturbances of each kind occurred.
         max_deliveries_to_recover: the most deliveries that an event needed after the last fault.
+        prunes: how many runs of `prune` ended in which way.
+        pruned: how many backups of the schedule they deleted.
         violations: descriptions of everything that must not happen.
     """
 
@@ -37,6 +40,8 @@ class Tally:
     outcomes: Counter[str] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
+    prunes: Counter[str] = field(default_factory=Counter)
+    pruned: int = 0
     violations: list[str] = field(default_factory=list)
 
     def add_ledger(self, ledger: Ledger, events: Collection[SourceEvent], needed: int) -> None:
@@ -60,6 +65,13 @@ class Tally:
         self.outcomes.update(delivery.outcome for delivery in ledger.deliveries)
         self.sources.update(delivery.event.source for delivery in ledger.deliveries)
 
+    def add_prunes(self, ledger: PruneLedger) -> None:
+        """Adds the runs of `prune` of one run."""
+        self.prunes.update(ledger.outcomes)
+        self.pruned += len(ledger.scheduled.keys() - ledger.left())
+        self.violations += ledger.violations
+        self.requests -= ledger.requests  # "per delivery" is of the creates
+
     def add_calls(self, calls: Collection[Call]) -> None:
         """Adds the function's requests and the faults that they met."""
         self.requests += sum(call.service == "gaussdb" for call in calls)
@@ -71,6 +83,9 @@ class Tally:
             ("deliveries", self.deliveries),
             *((f"  ended as {name}", number) for name, number in self.outcomes.most_common()),
             *((f"  by {name}", number) for name, number in self.sources.most_common()),
+            ("runs of prune", self.prunes.total()),
+            *((f"  ended as {name}", number) for name, number in self.prunes.most_common()),
+            ("backups that they deleted", self.pruned),
             ("faults", sum(self.faults.values())),
             *((f"  {name}", number) for name, number in self.faults.most_common()),
             ("runs, each with its own cloud", self.runs),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.local_cloud.chaos.pruning import COUNTS
 from tests.local_cloud.local_cloud import ACCESS_KEY, USER, LocalCloud
+from tests.local_cloud.scheduled_backups import policy_json
 
 if TYPE_CHECKING:
+    from tests.local_cloud.emulator.identities import Permission
     from tests.local_cloud.emulator.request import Request
     from tests.local_cloud.execution_environment import ExecutionEnvironment
 
@@ -30,6 +33,8 @@ class Worker:
     ) -> None:
         self.clock_offset = clock_offset
         self.name = f"worker-{number}"
+        self.deleting_name = f"{self.name}-deletes"
+        self._names = (self.name, self.deleting_name)
         self._cloud = cloud
         self._by_key = by_key
         self._version = 0
@@ -37,38 +42,44 @@ class Worker:
         self._store_credentials()
 
     def _store_credentials(self) -> None:
-        secret = f"gaussdb-backup/{self.name}"
-        self._cloud.secrets.put(secret, self._credentials())
-        variables = self._cloud.environment("aksk" if self._by_key else "password")
-        self.variables = {**variables, "CREDENTIALS_SECRET_ID": secret}
+        creates, deletes = f"gaussdb-backup/{self.name}", f"gaussdb-backup/{self.deleting_name}"
+        self._cloud.secrets.put(creates, self._credentials(self.name, "backup"))
+        self._cloud.secrets.put(deletes, self._credentials(self.deleting_name, "delete"))
+        self.variables = {
+            **self._cloud.environment("aksk" if self._by_key else "password"),
+            "CREDENTIALS_SECRET_ID": creates,
+            "RETENTION": policy_json("delete", **COUNTS),
+            "RETENTION_SECRET_ID": deletes,
+        }
 
-    def _credentials(self) -> dict[str, str]:
+    def _credentials(self, name: str, permission: Permission) -> dict[str, str]:
         iam = self._cloud.emulator.iam
+        password = f"not-a-real-password-{self._version}"
+        owner = iam.add_user(name, password, USER["domain_name"], permission=permission)
         if self._by_key:
-            keys = {**ACCESS_KEY, "access_key": f"{self.name}-{self._version}"}
-            iam.add_access_key(keys["access_key"], keys["secret_key"])
+            keys = {**ACCESS_KEY, "access_key": f"{name}-{self._version}"}
+            iam.add_access_key(keys["access_key"], keys["secret_key"], user=owner)
             return keys
-        user = {**USER, "username": self.name, "password": f"not-a-real-password-{self._version}"}
-        iam.add_user(self.name, user["password"], user["domain_name"])
-        return user
+        return {**USER, "username": name, "password": password}
 
     def rotate_credentials(self) -> None:
         """Stores new credentials in the secret and invalidates the old ones."""
         iam = self._cloud.emulator.iam
-        if self._by_key:
-            iam.remove_access_key(f"{self.name}-{self._version}")
-        else:
-            iam.change_password(self.name, "not-a-real-password-any-more", USER["domain_name"])
+        for name in (self.name, self.deleting_name):
+            if self._by_key:
+                iam.remove_access_key(f"{name}-{self._version}")
+            else:
+                iam.change_password(name, "not-a-real-password-any-more", USER["domain_name"])
         self._version += 1
         self._store_credentials()
 
     def is_sender(self, request: Request) -> bool:
         """Whether a request carries the credentials of this worker, or logs in with them."""
         if request.path == "/v3/auth/tokens":
-            return f'"{self.name}"'.encode() in request.body
+            return any(f'"{name}"'.encode() in request.body for name in self._names)
         signed_by = f"Access={self.name}-"
         token = self._cloud.emulator.iam.find_token(request.headers.get("x-auth-token", ""))
-        by_token = token is not None and token.user.name == self.name
+        by_token = token is not None and token.user.name in self._names
         return by_token or signed_by in request.headers.get("authorization", "")
 
     def kill(self) -> None:
