@@ -1,4 +1,4 @@
-"""Cold starts, each contender in turn, so that all see the same weather on the machine."""
+"""Cold starts of each contender in turn, so that a disturbance affects all of them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One cold start, or what of many counts.
+    """One cold start, or the lower quartiles of many.
 
     Args:
         init: milliseconds until the function is ready for an event.
         first: milliseconds of the first invocation.
-        total: both together.
-        peak: the most memory that the process held, in MB.
+        total: the sum of both.
+        peak: the peak memory of the process in MB.
     """
 
     init: float
@@ -38,10 +38,10 @@ def cold_starts(
     """The lower quartiles of alternating cold starts.
 
     Args:
-        contenders: who runs.
-        cloud: what they work against.
-        rounds: how often each starts.
-        say: takes a line on what is under way.
+        contenders: the implementations to measure.
+        cloud: the cloud that they call.
+        rounds: the number of cold starts of each.
+        say: prints a line about the progress.
     """
     starts: dict[Name, list[Start]] = {contender.name: [] for contender in contenders}
     for number in range(rounds):
@@ -53,7 +53,7 @@ def cold_starts(
 
 
 def lower_quartile(values: Iterable[float]) -> float:
-    """The value that three quarters exceed: what the machine can do when nothing disturbs it."""
+    """The value that three quarters exceed, which is nearly free of disturbances."""
     return quantiles(values, n=4)[0]
 
 

@@ -1,4 +1,4 @@
-"""Who runs against whom: the folders that Lambda would mount, and what each is told."""
+"""The implementations to compare: the folders that Lambda would mount, and their secrets."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ Name = Literal["ours, password", "ours, AK/SK", "obvious", "obvious, compiled", 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One implementation as Lambda runs it.
+    """One implementation, as Lambda runs it.
 
     Args:
-        name: what the table calls it.
+        name: its name in the table.
         code: its folder.
         handler: `module.function` in it.
-        secret: the secret that it reads.
+        secret: the name of the secret that it reads.
     """
 
     name: Name
@@ -56,23 +56,23 @@ class Contender:
         return variables
 
     def runtime(self, cloud: LocalCloud) -> MeasuredRuntime:
-        """A new execution environment that works against a cloud."""
+        """A new execution environment that calls a cloud."""
         environment = self.environment(cloud)
         return MeasuredRuntime(environment, handler=self.handler, code=self.code, python=PYTHON)
 
     def megabytes(self) -> float:
-        """What its files hold together."""
+        """The size of its files in MB."""
         files = (path for path in self.code.rglob("*") if path.is_file())
         return sum(path.stat().st_size for path in files) / 1_000_000
 
 
 def build_all(authority: Authority, say: Callable[[str], None]) -> list[Contender]:
-    """Builds what is not built yet; ours always.
+    """Builds the contenders that are not built yet, and always this project's.
 
     Args:
         authority: who vouches for the cloud. Its root is added to the authorities that each finds
             in its own way: a certificate more among 117, in the bundle or in our directory.
-        say: takes a line on what is under way.
+        say: prints a line about the progress.
 
     Raises:
         SystemExit: something that is needed is missing, or could not be built.
@@ -104,7 +104,7 @@ _KINDS: Final[tuple[Credentials, Credentials]] = ("password", "aksk")
 
 
 def _plain(name: str, requirements: str) -> Path:
-    """A handler and its packages as pip leaves them, without bytecode; anew when they changed."""
+    """A handler and its packages as pip installs them, without bytecode."""
     folder = FOLDER / f"{name}-{sha256(requirements.encode()).hexdigest()[:12]}"
     if not folder.exists():
         for outdated in FOLDER.glob(f"{name}-*"):
@@ -133,7 +133,7 @@ def _trust_anew(code: Path, authority: Authority) -> None:
 
 
 def _compiled(plain: Path) -> Path:
-    """The same with the bytecode that a build of one's own would add."""
+    """The same with compiled bytecode."""
     folder = plain.with_name(f"{plain.name}-compiled")
     if not folder.exists():
         unfinished = FOLDER / "unfinished"

@@ -1,4 +1,4 @@
-"""What must hold and what is aimed at, and how far it is reached."""
+"""The limits and aims of the measured figures, and whether they are reached."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A figure that is to be small.
+    """A figure that should be small.
 
     Args:
-        figure: what is measured, and in which unit.
-        must: the most that is acceptable.
-        aim: the most that is wished for.
-        measured: with password credentials and with AK/SK, or one value where they do not matter.
+        figure: the name of the figure and its unit.
+        must: the largest acceptable value.
+        aim: the largest desired value.
+        measured: the values with a password and with AK/SK, or one value for both.
     """
 
     figure: str
@@ -29,7 +29,7 @@ class Goal:
     measured: Sequence[float]
 
     def verdict(self) -> str:
-        """Which of the two is reached, by the worse of the measured values."""
+        """Whether limit and aim are reached by the worse of the measured values."""
         worst = max(self.measured)
         return "aim" if worst <= self.aim else "must" if worst <= self.must else "MISSED"
 
@@ -38,7 +38,7 @@ OWN: Final[tuple[Name, Name]] = ("ours, password", "ours, AK/SK")
 
 
 def cold_goals(starts: Mapping[Name, Start]) -> list[Goal]:
-    """Cold starts as ratios in one run."""
+    """Cold starts as ratios within one run."""
 
     def times(other: Name) -> list[float]:
         return [starts[one].total / starts[other].total for one in OWN]
@@ -90,7 +90,7 @@ def size_goal(megabytes: float) -> Goal:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table whose columns stand in line; numbers with three figures."""
+    """A Markdown table with aligned columns and numbers of three digits."""
     texts = [[*head], *([_text(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     lines = [

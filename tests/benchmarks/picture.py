@@ -25,13 +25,13 @@ COLOURS: Final = {"ours": "#1a7f5a", "obvious": "#b3541e", "bare": GREY}
 def draw(
     starts: Mapping[Name, Start], counted: Mapping[Name, float], caption: str, path: Path
 ) -> None:
-    """Writes an SVG with a bar per contender: the solid part is init, the light one the rest.
+    """Writes an SVG with one bar per contender: init in solid colour, the first invocation light.
 
     Args:
-        starts: what was measured.
+        starts: the measured cold starts.
         counted: millions of instructions until ready, where they were counted.
-        caption: when, and on which machine.
-        path: the file.
+        caption: the date and the machine.
+        path: the file to write.
     """
     scale = (WIDTH - LEFT - LABELS) / max(start.total for start in starts.values())
     bars = [

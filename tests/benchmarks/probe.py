@@ -1,6 +1,6 @@
-"""Run by Lambda's Python beside the artifact: our function and a bare request, in turn.
+"""Runs in Lambda's Python beside the artifact: the function and a bare request in turn.
 
-Writes to the file that the first argument names by how many milliseconds ours takes longer.
+Writes to the file in the first argument by how many milliseconds the function takes longer.
 """
 
 import json
@@ -21,7 +21,7 @@ from gaussdb_backup.settings import read_settings
 
 
 class Context:
-    """What Lambda tells of an invocation."""
+    """Lambda's context of an invocation."""
 
     function_name = "BackupFunction"
     memory_limit_in_mb = 512
@@ -36,7 +36,7 @@ class Context:
 
 
 def main(result: str, instance_id: str, times: str) -> None:
-    """Times both, alternating, on connections that stand."""
+    """Measures both alternately on open connections."""
     session = requests.Session()
     session.trust_env = False
     event = {"instance_id": instance_id}

@@ -1,4 +1,4 @@
-"""The function in the Runtime Interface Emulator, with what only a benchmark wants to know."""
+"""The function in the Runtime Interface Emulator, with the figures that a benchmark needs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _PEAK: Final = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 class MeasuredRuntime(LambdaRuntime):
-    """One execution environment whose emulator's figures can be read."""
+    """One execution environment with its durations and its memory."""
 
     def invocation_milliseconds(self) -> list[float]:
-        """How long each invocation took, initialisation not counted in."""
+        """The duration of each invocation without initialisation."""
         return [float(found[1]) for line in self._read() if (found := _INVOKE_REPORT.search(line))]
 
     def peak_megabytes(self) -> float:
-        """The most memory that the runtime's process has held so far."""
+        """The peak memory of the runtime's process so far."""
         found = _PEAK.search(Path(f"/proc/{self.function_process()}/status").read_text())
         assert found
         return int(found[1]) * 1024 / 1_000_000

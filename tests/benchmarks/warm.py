@@ -1,4 +1,4 @@
-"""Invocations of an environment that is up: alone, in batches, and beside a bare request."""
+"""Warm invocations: single ones, batches, and compared with a bare request."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Warm:
     """Invocations of a warm environment.
 
     Args:
-        median: milliseconds.
-        worst: milliseconds of the 99th percentile.
-        requests: HTTP requests of each, on average.
+        median: the median in milliseconds.
+        worst: the 99th percentile in milliseconds.
+        requests: the average number of HTTP requests.
     """
 
     median: float
@@ -44,7 +44,7 @@ class Warm:
 
 
 def warm(contender: Contender, cloud: LocalCloud, times: int) -> Warm:
-    """So many creates, one after the other, in one environment."""
+    """A number of creates, one after the other, in one environment."""
     with contender.runtime(cloud) as function:
         function.invoke({"instance_id": INSTANCE_ID})
         before = _requests(cloud)
@@ -53,7 +53,7 @@ def warm(contender: Contender, cloud: LocalCloud, times: int) -> Warm:
 
 
 def above_a_bare_post(contender: Contender, cloud: LocalCloud, times: int) -> float:
-    """The milliseconds by which our function takes longer than the one request that it sends."""
+    """How many milliseconds the function takes longer than the one request that it sends."""
     with tempfile.TemporaryDirectory() as folder:
         log, result = Path(folder) / "log", Path(folder) / "result"
         with log.open("wb") as output:
@@ -77,10 +77,10 @@ def batches(
     """The median milliseconds of SQS batches of some sizes, every message for its own instance.
 
     Args:
-        contender: who runs.
+        contender: the implementation.
         cloud: what it works against, with an instance for each message.
-        sizes: how many messages.
-        times: how often each size.
+        sizes: the numbers of messages.
+        times: how often each size is measured.
         slow: the service answers in 300 ms instead of at once.
     """
     medians = []
