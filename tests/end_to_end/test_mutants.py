@@ -197,7 +197,24 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
     ),
     "lets an odd entry hide the others": Mutant(
         f"{LISTS}::test_an_unreadable_entry_does_not_hide_others",
-        (Change("gaussdb/pages", "            continue\n", "            break\n"),),
+        (
+            Change(
+                "gaussdb/pages",
+                "return [entry for entry in parsed if entry is not None]",
+                "return list(__import__('itertools').takewhile(bool, parsed))",
+            ),
+        ),
+    ),
+    "skips an entry for a field that it can do without": Mutant(
+        f"{LISTS}::test_a_field_that_cannot_be_read_does_not_hide_its_backup",
+        (
+            Change(
+                "gaussdb/pages",
+                "if any(field.is_required() for name, field in model.model_fields.items()"
+                " if name in odd):",
+                "if odd:",
+            ),
+        ),
     ),
     "believes the total rather than the pages": Mutant(
         f"{LISTS}::test_the_own_backup_is_found_whatever_the_total_says",

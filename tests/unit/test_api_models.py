@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from gaussdb_backup.gaussdb.models import Backup, CreateResponse, parse_zoned_time
+from gaussdb_backup.gaussdb.pages import parse_entry
 from gaussdb_backup.gaussdb.pagination import Instance
 from gaussdb_backup.gaussdb.tasks import Task
 
@@ -85,8 +86,7 @@ def test_a_listed_backup_needs_name_instance_and_status(part: str, value: object
     """Without one of them the entry says nothing about anybody's backup."""
     without = {name: field for name, field in listed().items() if name != part}
     for entry in (without, listed(**{part: value})):
-        with pytest.raises(ValidationError):
-            Backup.model_validate(entry)
+        assert parse_entry(entry, Backup) is None
 
 
 @pytest.mark.parametrize("value", [None, [1], {"a": 1}, "\ud800"])
@@ -95,7 +95,8 @@ def test_any_other_field_of_a_listed_backup_may_be_unreadable(part: str, value: 
     """It counts as not given; the others keep their values."""
     without = {name: field for name, field in listed().items() if name != part}
     for entry in (without, listed(**{part: value})):
-        backup = Backup.model_validate(entry)
+        backup = parse_entry(entry, Backup)
+        assert backup is not None
         expected = {**BACKUP, "size": 1.5, "end_time": None, part: None}
         assert backup.as_listed_reply() == expected
 
@@ -128,7 +129,9 @@ def test_a_202_that_cannot_be_read_is_told(body: bytes) -> None:
 @pytest.mark.parametrize("size", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_a_size_is_a_number_that_json_can_carry_on(size: str) -> None:
     """It goes into replies, where Infinity and NaN would make the whole reply unreadable."""
-    assert Backup.model_validate(listed(size=json.loads(size))).size is None
+    backup = parse_entry(listed(size=json.loads(size)), Backup)
+    assert backup is not None
+    assert backup.size is None
 
 
 def test_a_task_leads_to_its_job() -> None:
@@ -139,7 +142,9 @@ def test_a_task_leads_to_its_job() -> None:
 
 def test_an_instance_may_be_without_a_name() -> None:
     """Its state is what matters."""
-    assert Instance.model_validate({"id": "a", "status": "ACTIVE", "name": 5}).name is None
+    instance = parse_entry({"id": "a", "status": "ACTIVE", "name": 5}, Instance)
+    assert instance is not None
+    assert instance.name is None
 
 
 def test_an_object_that_is_refused_is_not_shown() -> None:

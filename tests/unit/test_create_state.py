@@ -38,9 +38,9 @@ from gaussdb_backup.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from gaussdb_backup.gaussdb.models import AcceptedBackup, CreateResponse, Job, NotAuthorized
+from gaussdb_backup.gaussdb.models import Backup, CreateResponse, Job, NotAuthorized
 
-BACKUP = AcceptedBackup(
+BACKUP = Backup(
     id="0483b6b16e954cb88930a360d2c4e663br14",
     name="auto-1",
     begin_time="2026-01-31T20:00:00+0000",

@@ -5,22 +5,12 @@ Source: Open Telekom Cloud, "GaussDB(openGauss) API Reference", "Creating a Manu
 """
 
 from datetime import MAXYEAR, MINYEAR, datetime
-from typing import Annotated, Literal, NamedTuple, TypeVar
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gaussdb_backup import replies
 from gaussdb_backup.errors import BackupError
-
-T = TypeVar("T")
 
 JobLookup = Literal["none", "ambiguous", "failed"]
 
@@ -33,52 +23,27 @@ class ApiModel(BaseModel):
     )
 
 
-def _empty_if_unreadable(value: object, read: ValidatorFunctionWrapHandler) -> object:
-    try:
-        return read(value)
-    except ValidationError:
-        return ""
-
-
-def _none_if_unreadable(value: object, read: ValidatorFunctionWrapHandler) -> object:
-    try:
-        return read(value)
-    except ValidationError:
-        return None
-
-
-def _encodable(text: str) -> str:
-    """Refuses half of a surrogate pair: JSON can spell it, and no reply can carry it."""
-    text.encode()
-    return text
-
-
-Text = Annotated[str, AfterValidator(_encodable)]
-NonEmpty = Annotated[Text, Field(min_length=1)]
-# A field without which the rest of the object is still useful: None where it cannot be read.
-Readable = Annotated[T | None, WrapValidator(_none_if_unreadable)]
+NonEmpty = Annotated[str, Field(min_length=1)]
 
 
 class Backup(ApiModel):
-    """A backup as the service lists it.
-
-    Without name, instance or status an entry says nothing. Whatever else cannot be read is None.
+    """A backup as the service lists it; whatever has a default may be missing.
 
     Attributes:
-        id: its ID; empty where it cannot be read.
+        id: its ID, or empty.
         begin_time: when it began, as the service writes it; ``began_at`` reads it.
         size: in MB.
     """
 
-    name: Text
-    instance_id: Text
-    status: Text
-    id: Annotated[Text, WrapValidator(_empty_if_unreadable)] = ""
-    description: Readable[Text] = None
-    begin_time: Readable[Text] = None
-    type: Readable[Text] = None
-    size: Readable[float] = None
-    end_time: Readable[Text] = None
+    name: str
+    instance_id: str
+    status: str
+    id: str = ""
+    description: str | None = None
+    begin_time: str | None = None
+    type: str | None = None
+    size: float | None = None
+    end_time: str | None = None
 
     def began_at(self) -> datetime | None:
         """When it began; None if the service gives no time, or one without a zone."""
@@ -101,20 +66,18 @@ class Backup(ApiModel):
         return replies.ListedBackupReply(**self.as_reply(), size=self.size, end_time=self.end_time)
 
 
-class AcceptedBackup(Backup):
-    """A backup as the service accepts it: all documented fields are there."""
-
-    id: NonEmpty
-    description: Text | None = None
-    begin_time: Text
-    type: Text
-
-
 class CreateResponse(ApiModel):
     """The documented response to a create request."""
 
-    backup: AcceptedBackup
+    backup: Backup
     job_id: NonEmpty
+
+    @field_validator("backup")
+    @classmethod
+    def _is_complete(cls, backup: Backup) -> Backup:
+        if not backup.id or backup.begin_time is None or backup.type is None:
+            raise ValueError("a documented field is missing")
+        return backup
 
 
 class NotAuthorized(NamedTuple):

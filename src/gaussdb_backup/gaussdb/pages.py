@@ -165,10 +165,32 @@ def finish(
 
 def _parse_entries(page: Page, model: type[Model]) -> list[Model]:
     """The entries that can be read."""
-    entries = []
-    for entry in page.entries:
-        try:
-            entries.append(model.model_validate(entry))
-        except ValidationError:
-            continue
-    return entries
+    parsed = (parse_entry(entry, model) for entry in page.entries)
+    return [entry for entry in parsed if entry is not None]
+
+
+def parse_entry(entry: JsonValue, model: type[Model]) -> Model | None:
+    """Reads an entry without those fields that are in another form than documented.
+
+    Returns:
+        The entry; None if a field is among them that the model cannot do without.
+    """
+    if not isinstance(entry, dict):
+        return None
+    fields = {name: value for name, value in entry.items() if _is_encodable(value)}
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    odd = {fault["loc"][0] for fault in found}
+    if any(field.is_required() for name, field in model.model_fields.items() if name in odd):
+        return None
+    return model.model_validate({name: fields[name] for name in fields if name not in odd})
+
+
+def _is_encodable(value: JsonValue) -> bool:
+    """Whether no reply would break on a value: JSON can spell halves of surrogate pairs."""
+    try:
+        return not isinstance(value, str) or value.encode() is not None
+    except UnicodeEncodeError:
+        return False

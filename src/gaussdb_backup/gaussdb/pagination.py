@@ -9,7 +9,7 @@ from typing import Final
 
 from gaussdb_backup.errors import BackupError, ServiceUnavailable
 from gaussdb_backup.gaussdb.api import GaussDB
-from gaussdb_backup.gaussdb.models import ApiModel, Backup, NonEmpty, Readable, Text
+from gaussdb_backup.gaussdb.models import ApiModel, Backup, NonEmpty
 from gaussdb_backup.gaussdb.pages import (
     PAGE_SIZE,
     Listing,
@@ -28,8 +28,8 @@ class Instance(ApiModel):
     """A database instance, as far as a backup depends on it."""
 
     id: NonEmpty
-    status: Text
-    name: Readable[Text] = None
+    status: str
+    name: str | None = None
 
 
 def list_backups(

@@ -16,8 +16,6 @@ from gaussdb_backup.gaussdb.models import (
     Backup,
     Job,
     NonEmpty,
-    Readable,
-    Text,
     parse_zoned_time,
 )
 from gaussdb_backup.gaussdb.pages import ListQuery
@@ -30,17 +28,17 @@ JOB_WINDOW: Final = timedelta(minutes=5)
 class TaskInstance(ApiModel):
     """The instance that a task works on."""
 
-    instance_id: Text
+    instance_id: str
 
 
 class Task(ApiModel):
     """A task, as far as it leads from a backup to its job ID."""
 
     job_id: NonEmpty
-    name: Text
-    created_at: Text
+    name: str
+    created_at: str
     instance_info: TaskInstance
-    fail_reason: Readable[Text] = None
+    fail_reason: str | None = None
 
 
 def find_job(gaussdb: GaussDB, backup: Backup) -> Job:
