@@ -33,13 +33,13 @@ enforces this order with import-linter's layers (``pyproject.toml``).
         tasks            the task that made a backup
         pagination       whole lists of backups and instances
         api              the API's calls: create and get, authorized and counted
-        pages            the pages of a list become its entries
+        pages            page size; the pages of a list become its entries
         models           the JSON objects that the API sends
     credentials/         how the function proves who it is
         auth             the credentials of every call: cached, replaced when they are refused
         issuer           the secret becomes an authorization: a key pair, or a token by a log-in
         login            the one log-in phase of an invocation
-        iam              one log-in: a user name and a password become a token
+        iam              one log-in: a password becomes a token, and until when it is used
         models           what a secret must hold, and how it authorizes a request
         secret_store     the secrets extension: a secret's name becomes its value
         signing          SDK-HMAC-SHA256, one pure function per published step
@@ -50,19 +50,19 @@ enforces this order with import-linter's layers (``pyproject.toml``).
     payload_models       what a payload may hold, field by field
     http_client/         requests to other hosts
         retry            when to send a read-only request again
-        transport        one HTTP request inside the time that is left
+        transport        one HTTP request inside the time that is left; connect and read time-outs
         failures         why no response came, and whether the request was sent
         error_mapping    status, code and body of a response become one of our errors
         certificates     which authorities vouch for a server
         error_codes      what the cloud's error codes mean to a backup
         redaction        messages without keys, tokens and signatures
         response         one whole HTTP response
-        pauses           how long to wait: back-off, 429, time-outs
+        pauses           how long to wait: back-off, 429, the share of the time for one call
     replies              the JSON objects that callers get back
     clock                now, sleep, time left: the only source of time
     timestamps           times as events and the API write them
     errors               the names of everything that can go wrong
-    lean_imports         what the imported packages can do without
+    lean_imports         what the imported packages leave out at import, for the cold start
 
 A branch that is seldom taken (``actions.dispatch``, ``actions.create``, ``credentials.issuer``)
 is imported when it is taken, because a cold start pays for each import. Everything else is imported
