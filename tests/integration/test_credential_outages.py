@@ -1,4 +1,4 @@
-"""IAM or the secret store out of order: told as what it is, and over with the next invocation."""
+"""Outages of IAM and the secret store: reported as such, and over with the next invocation."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def harness() -> Iterator[Harness]:
 
 
 def test_a_password_needs_iam() -> None:
-    """The variable that is missing is named."""
+    """The error names the missing variable."""
     with Harness("password", IAM_ENDPOINT="") as harness:
         invocation = harness.invoke(payload())
         assert invocation.error_name == "SecretUnavailable"
@@ -50,14 +50,14 @@ def test_a_password_needs_iam() -> None:
         assert invocation.calls == []
 
 
-def test_a_key_pair_does_not() -> None:
-    """Nobody logs in."""
+def test_an_access_key_does_not_need_iam() -> None:
+    """There is no log-in."""
     with Harness("aksk", IAM_ENDPOINT="") as harness:
         assert harness.invoke(payload()).reply["outcome"] == "created"
 
 
 def log_in_fault(**how: Any) -> Fault:
-    """Something that goes wrong with a log-in."""
+    """A fault of a log-in."""
     return Fault(operation="CreateToken", **how)
 
 
@@ -78,12 +78,14 @@ BROKEN_TOKENS: Final = [
 ]
 
 
-class TestIamOutOfOrder:
-    """Whatever is wrong with IAM is never taken for a wrong password."""
+class TestIamUnavailable:
+    """An outage of IAM is never treated as a wrong password."""
 
     @pytest.mark.parametrize("fault", BROKEN_TOKENS)
-    def test_an_unreadable_token_is_none(self, harness: Harness, fault: Fault) -> None:
-        """The next invocation tries again; nothing was asked of the database service."""
+    def test_an_unreadable_token_response_is_an_outage(
+        self, harness: Harness, fault: Fault
+    ) -> None:
+        """The next invocation tries again; no request was sent to the database service."""
         harness.emulator.faults.add(fault)
         invocation = harness.invoke(CHECK, seconds=5)
         assert invocation.error_name == "ServiceUnavailable"
@@ -91,8 +93,8 @@ class TestIamOutOfOrder:
         assert harness.invoke(CHECK).error is None
 
     @pytest.mark.parametrize("status", [500, 502, 503, 504])
-    def test_it_may_be_down(self, harness: Harness, status: int) -> None:
-        """For so long that no time is left."""
+    def test_an_outage_can_last_the_whole_invocation(self, harness: Harness, status: int) -> None:
+        """Until no time is left."""
         harness.emulator.faults.script([log_in_fault(status=status, times=1000)])
         invocation = harness.invoke(CHECK, seconds=20)
         assert invocation.error_name == "ServiceUnavailable"
@@ -100,23 +102,23 @@ class TestIamOutOfOrder:
         assert invocation.calls == []
 
     @pytest.mark.parametrize("kind", ["status", "html", "close", "hang"])
-    def test_when_it_is_back_so_are_we(self, harness: Harness, kind: Kind) -> None:
-        """An invocation that met it out of order does not spoil the next one, a minute later."""
+    def test_the_invocation_after_an_outage_succeeds(self, harness: Harness, kind: Kind) -> None:
+        """A minute later."""
         harness.emulator.faults.script([log_in_fault(kind=kind, seconds=0.1)] * 100)
         assert harness.invoke(payload(), seconds=20).error_name == "ServiceUnavailable"
         harness.emulator.faults.clear()
         harness.time.advance(60)
         assert harness.invoke(payload(), seconds=20).reply["outcome"] == "created"
 
-    def test_nobody_may_answer(self, harness: Harness) -> None:
-        """A refused connection is tried again while there is time, and then told."""
+    def test_a_refused_connection_is_service_unavailable(self, harness: Harness) -> None:
+        """After attempts in the remaining time."""
         with harness.emulator.refusing_connections("iam"):
             invocation = harness.invoke(CHECK)
         assert invocation.error_name == "ServiceUnavailable"
         assert harness.invoke(CHECK).error is None
 
-    def test_a_refused_connection_is_waited_out(self, harness: Harness) -> None:
-        """Nothing was sent, so nothing can count as a wrong log-in."""
+    def test_a_refused_connection_is_tried_again(self, harness: Harness) -> None:
+        """Nothing was sent, so it cannot count as a wrong log-in."""
         iam = harness.emulator.refusing_connections("iam")
         iam.__enter__()
         harness.time.during_pauses = [lambda: iam.__exit__(None, None, None)]
@@ -124,15 +126,15 @@ class TestIamOutOfOrder:
         assert invocation.error is None
         assert len(invocation.pauses) == 1
 
-    def test_it_may_ask_for_patience(self, harness: Harness) -> None:
-        """`Retry-After` is obeyed where it fits."""
+    def test_retry_after_is_respected(self, harness: Harness) -> None:
+        """If it fits into the remaining time."""
         harness.emulator.faults.add(log_in_fault(status=429, retry_after=3))
         invocation = harness.invoke(CHECK)
         assert invocation.error is None
         assert invocation.pauses[0] >= 3
 
-    def test_its_patience_may_be_too_long(self, harness: Harness) -> None:
-        """Then it is told at once, with the wait."""
+    def test_a_retry_after_that_does_not_fit_ends_at_once(self, harness: Harness) -> None:
+        """The error has the seconds."""
         harness.emulator.faults.add(log_in_fault(status=429, retry_after=120))
         invocation = harness.invoke(CHECK)
         assert invocation.error_name == "Throttled"
@@ -180,8 +182,8 @@ class TestRefusalsOfIam:
     """Only what is a refusal counts as one: everything else leaves the secret usable."""
 
     @pytest.mark.parametrize("fault", NO_REFUSALS, ids=lambda f: f"{f.kind} {f.status}")
-    def test_this_is_no_refusal(self, harness: Harness, fault: Fault) -> None:
-        """The page of a load balancer, a wrong path, a response in a hurry."""
+    def test_this_is_no_rejection(self, harness: Harness, fault: Fault) -> None:
+        """A load balancer's page, a wrong path, a 425."""
         harness.emulator.faults.add(fault)
         invocation = harness.invoke(payload())
         assert invocation.error_name in {None, "ServiceUnavailable", "RequestRejected"}
@@ -197,8 +199,10 @@ class TestRefusalsOfIam:
             (log_in_fault(status=429), "Throttled"),
         ],
     )
-    def test_it_is_told_as_what_it_is(self, harness: Harness, fault: Fault, error: str) -> None:
-        """With IAM and its host in the message."""
+    def test_its_message_names_iam_and_its_host(
+        self, harness: Harness, fault: Fault, error: str
+    ) -> None:
+        """With the cause."""
         harness.emulator.faults.add(fault)
         invocation = harness.invoke(payload(), seconds=5)
         assert invocation.error_name == error
@@ -479,12 +483,12 @@ class TestTimesOfTokens:
         assert log_ins(harness) - before == 1
 
 
-class TestSecretOutOfOrder:
-    """Whatever is wrong with the secret is told by name, and the next invocation looks again."""
+class TestUnusableSecret:
+    """An unusable secret is reported by name, and the next invocation reads it again."""
 
     @pytest.mark.parametrize("value", [{}, {"access_key": "a"}, "[]", "not JSON", b"\x00"])
     def test_an_unusable_secret(self, harness: Harness, value: Any) -> None:
-        """Nobody is asked with half of the credentials."""
+        """No request is sent with half of the credentials."""
         harness.cloud.secrets.rotate(PASSWORD, value)
         invocation = harness.invoke(payload())
         assert invocation.error_name == "SecretUnavailable"
@@ -494,7 +498,7 @@ class TestSecretOutOfOrder:
         assert harness.invoke(payload()).reply["outcome"] == "created"
 
     def test_a_missing_layer(self, harness: Harness) -> None:
-        """Told with its likely cause, within the time of the invocation."""
+        """Reported with its likely cause, within the time of the invocation."""
         with harness.cloud.secrets.unreachable():
             invocation = harness.invoke(payload())
         assert invocation.error_name == "SecretUnavailable"
@@ -503,22 +507,22 @@ class TestSecretOutOfOrder:
         assert sum(invocation.pauses) <= 10
 
     def test_a_missing_layer_costs_a_batch_no_more(self, harness: Harness) -> None:
-        """Ten messages wait together, not one behind the other."""
+        """Ten messages wait together, not one after the other."""
         batch = ten_messages(harness)
         with harness.cloud.secrets.unreachable():
             invocation = harness.invoke(batch, seconds=300)
         assert errors(invocation) == ["SecretUnavailable"] * 10
         assert sum(invocation.pauses) <= 10
 
-    def test_a_token_outlives_the_secret_store(self, harness: Harness) -> None:
-        """What is in hand is used, whatever becomes of the store."""
+    def test_a_cached_token_needs_no_secret_store(self, harness: Harness) -> None:
+        """It is used even if the secret store fails."""
         harness.invoke(CHECK)
         with harness.cloud.secrets.unreachable():
             assert harness.invoke(payload()).reply["outcome"] == "created"
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_a_dead_one_does_not(self, kind: Credentials) -> None:
-        """The refusal of the cloud leads to the store, and the store's failure is told."""
+    def test_a_rejected_token_needs_the_secret_store(self, kind: Credentials) -> None:
+        """Its failure is the error."""
         with Harness(kind) as harness:
             harness.invoke(CHECK)
             harness.emulator.iam.revoke_tokens()

@@ -1,4 +1,4 @@
-"""Tokens: fetched once for many, renewed once when refused, and no wrong log-in too many."""
+"""Tokens: one log-in for many calls, one replacement after a rejection, and no locked account."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def harness() -> Iterator[Harness]:
 
 
 class TestToken:
-    """A token is fetched once and kept."""
+    """A token is requested once and cached."""
 
     def test_many_invocations_share_one(self, harness: Harness) -> None:
-        """A warm invocation costs its own calls, and nothing else."""
+        """A warm invocation needs no log-in."""
         spent = Effort(harness)
         assert harness.invoke(CHECK).error is None
         assert spent.since() == effort(reads=1, log_ins=1)
@@ -50,7 +50,7 @@ class TestToken:
         assert spent.since() == effort()
 
     def test_a_batch_shares_one(self, harness: Harness) -> None:
-        """Ten messages come at once, and nine wait for the first one's log-in."""
+        """Ten concurrent messages wait for the log-in of the first."""
         batch = ten_messages(harness)
         spent = Effort(harness)
         assert harness.invoke(batch).reply == {"batchItemFailures": []}
@@ -58,7 +58,7 @@ class TestToken:
 
     @pytest.mark.parametrize("lifetime", [24 * 3600, 3600, 300])
     def test_it_is_renewed_shortly_before_its_end(self, harness: Harness, lifetime: int) -> None:
-        """By `expires_at`, whatever the documents say of 24 hours; no call meets a dead one."""
+        """By `expires_at`; no call is sent with an expired token."""
         harness.emulator.iam.token_lifetime = timedelta(seconds=lifetime)
         margin = min(300, lifetime / 10)
         harness.invoke(CHECK)
@@ -73,10 +73,10 @@ class TestToken:
         assert [call.status for call in invocation.calls] == [200, 200]
 
     @pytest.mark.parametrize("clock_offset", [-600, 600])
-    def test_it_lives_by_the_clock_that_made_it(
+    def test_its_lifetime_does_not_depend_on_the_functions_clock(
         self, harness: Harness, clock_offset: float
     ) -> None:
-        """Ours may be minutes off."""
+        """Which may be wrong by minutes."""
         harness.emulator.iam.token_lifetime = timedelta(hours=1)
         harness.time.clock_offset = clock_offset
         harness.invoke(CHECK)
@@ -89,8 +89,8 @@ class TestToken:
         assert [call.status for call in harness.invoke(CHECK).calls] == [200, 200]
         assert spent.since() == effort(log_ins=1)
 
-    def test_another_environment_fetches_its_own(self, harness: Harness) -> None:
-        """Nothing is kept outside of the process."""
+    def test_another_environment_logs_in_itself(self, harness: Harness) -> None:
+        """Nothing is cached outside the process."""
         spent = Effort(harness)
         for _ in range(2):
             harness.restart()
@@ -109,11 +109,11 @@ REFUSED_TOKENS: Final = [
 ]
 
 
-class TestRefusedToken:
-    """A refused token is dropped, the secret read afresh, and the call made once more."""
+class TestRejectedToken:
+    """A rejected token is discarded, the secret read again, and the call sent once more."""
 
-    def test_a_dead_one_is_replaced(self, harness: Harness) -> None:
-        """One read, one log-in, one repetition; the caller notices nothing."""
+    def test_a_revoked_token_is_replaced(self, harness: Harness) -> None:
+        """One read, one log-in, one repeated call; the caller sees a success."""
         harness.invoke(CHECK)
         harness.emulator.iam.revoke_tokens()
         spent = Effort(harness)
@@ -129,8 +129,8 @@ class TestRefusedToken:
         assert len(harness.emulator.backups) == 1
 
     @pytest.mark.parametrize("fault", REFUSED_TOKENS, ids=lambda f: f"{f.error_code or f.kind}")
-    def test_every_kind_of_refusal_counts(self, harness: Harness, fault: Fault) -> None:
-        """The gateway's 401 in any shape, and the service's own 403 with DBS.280056."""
+    def test_every_kind_of_rejection_counts(self, harness: Harness, fault: Fault) -> None:
+        """The gateway's 401 in any form, and the service's 403 with DBS.280056."""
         harness.invoke(CHECK)
         harness.emulator.faults.add(fault)
         spent = Effort(harness)
@@ -139,8 +139,8 @@ class TestRefusedToken:
         assert spent.since() == effort(reads=1, log_ins=1)
 
     @pytest.mark.parametrize("fault", REFUSED_TOKENS, ids=lambda f: f"{f.error_code or f.kind}")
-    def test_a_second_refusal_ends_it(self, harness: Harness, fault: Fault) -> None:
-        """One log-in, one repetition, and no loop."""
+    def test_a_second_rejection_is_final(self, harness: Harness, fault: Fault) -> None:
+        """One log-in, one repeated call, and no loop."""
         for _ in range(5):
             harness.emulator.faults.add(fault)
         spent = Effort(harness)
@@ -149,8 +149,8 @@ class TestRefusedToken:
         assert len(invocation.calls) == 2
         assert spent.since() == effort(reads=1, log_ins=2)
 
-    def test_a_refusal_of_the_operation_is_none_of_the_token(self, harness: Harness) -> None:
-        """403 with any other code says that these credentials may not, and is believed."""
+    def test_a_forbidden_operation_does_not_replace_the_token(self, harness: Harness) -> None:
+        """A 403 with another code is about the user's rights."""
         harness.emulator.faults.add(Fault(operation=CREATE, error_code="DBS.200044"))
         spent = Effort(harness)
         invocation = harness.invoke(payload())
@@ -158,8 +158,8 @@ class TestRefusedToken:
         assert len(invocation.calls) == 1
         assert spent.since() == effort(reads=1, log_ins=1)
 
-    def test_reading_is_renewed_too(self, harness: Harness) -> None:
-        """A token may die between the request and the look at the list."""
+    def test_a_token_is_replaced_for_reads_too(self, harness: Harness) -> None:
+        """It may expire between the create request and the lookup."""
         harness.emulator.faults.add(
             Fault(
                 operation=CREATE,
@@ -174,7 +174,7 @@ class TestRefusedToken:
         assert harness.emulator.iam.log_ins == 2
 
     def test_a_batch_renews_once(self, harness: Harness) -> None:
-        """Ten messages find the token dead at the same moment."""
+        """Ten messages find the token revoked at the same time."""
         batch = ten_messages(harness)
         harness.invoke(CHECK)
         harness.emulator.iam.revoke_tokens()
@@ -185,8 +185,8 @@ class TestRefusedToken:
         assert spent.since() == effort(reads=1, log_ins=1)
         assert len(harness.emulator.backups) == 10
 
-    def test_a_new_password_is_picked_up(self, harness: Harness) -> None:
-        """A rotation kills the token and changes the secret: no wrong log-in in between."""
+    def test_a_new_password_is_used(self, harness: Harness) -> None:
+        """A rotation revokes the token and changes the secret, without a wrong log-in."""
         harness.invoke(CHECK)
         harness.emulator.iam.change_password(USER["username"], "not-a-real-password-2")
         harness.cloud.secrets.rotate(PASSWORD, {**USER, "password": "not-a-real-password-2"})
@@ -221,11 +221,11 @@ class TestRefusedToken:
         assert len(invocation.reply["batchItemFailures"]) == 10
 
 
-class TestRefusedLogIn:
-    """A refusal stands for 15 minutes unless the secret changes: five of them lock the account."""
+class TestRejectedLogIn:
+    """A rejection stands for 15 minutes unless the secret changes: five would lock the account."""
 
-    def test_it_stands(self, harness: Harness) -> None:
-        """Each invocation reads the secret once, to see whether it changed, and asks nobody."""
+    def test_a_rejection_stands(self, harness: Harness) -> None:
+        """Each invocation reads the secret once to see whether it changed, and sends no request."""
         harness.cloud.secrets.rotate(PASSWORD, WRONG)
         spent = Effort(harness)
         assert harness.invoke(payload()).error_name == "CredentialsRejected"
@@ -237,8 +237,8 @@ class TestRefusedLogIn:
             assert invocation.calls == []
             assert spent.since() == effort(reads=1)
 
-    def test_it_tells_why(self, harness: Harness) -> None:
-        """The evidence of the one refusal stands in every log line that follows from it."""
+    def test_a_standing_rejection_repeats_its_reason(self, harness: Harness) -> None:
+        """Every log line has the evidence of the one rejection."""
         harness.cloud.secrets.rotate(PASSWORD, WRONG)
         lines = [harness.invoke(payload()).record for _ in range(2)]
         for line in lines:
@@ -246,8 +246,8 @@ class TestRefusedLogIn:
             assert line["error_msg"] == "The username or password is wrong."
             assert line["retryable"] is False
 
-    def test_it_ends_after_a_quarter_of_an_hour(self, harness: Harness) -> None:
-        """The password may have been set back to what the secret holds."""
+    def test_a_rejection_ends_after_15_minutes(self, harness: Harness) -> None:
+        """The password may have been set back to the one in the secret."""
         harness.cloud.secrets.rotate(PASSWORD, WRONG)
         harness.invoke(payload())
         spent = Effort(harness)
@@ -259,8 +259,8 @@ class TestRefusedLogIn:
         harness.time.advance(QUARTER + 1)
         assert harness.invoke(payload()).reply["outcome"] == "created"
 
-    def test_it_ends_with_a_new_secret(self, harness: Harness) -> None:
-        """At once, for it is another password."""
+    def test_a_rejection_ends_with_a_new_secret(self, harness: Harness) -> None:
+        """At once."""
         harness.cloud.secrets.rotate(PASSWORD, WRONG)
         harness.invoke(payload())
         spent = Effort(harness)
@@ -269,8 +269,8 @@ class TestRefusedLogIn:
         assert harness.invoke(payload()).reply["outcome"] == "created"
         assert spent.since() == effort(reads=1, log_ins=1)
 
-    def test_a_batch_meets_it_once(self, harness: Harness) -> None:
-        """Ten messages, one read, one log-in, ten refusals."""
+    def test_a_batch_with_a_wrong_password_logs_in_once(self, harness: Harness) -> None:
+        """Ten messages, one read, one log-in, ten errors."""
         harness.cloud.secrets.rotate(PASSWORD, WRONG)
         batch = ten_messages(harness)
         spent = Effort(harness)
@@ -280,7 +280,7 @@ class TestRefusedLogIn:
         assert spent.since() == effort(reads=1)
 
     def test_the_account_is_never_locked(self, harness: Harness) -> None:
-        """A night of wrong passwords, an invocation a minute, with batches among them."""
+        """A night of wrong passwords, one invocation a minute, with batches."""
         harness.cloud.secrets.rotate(PASSWORD, WRONG)
         batch = ten_messages(harness)
         for minute in range(120):
@@ -290,7 +290,7 @@ class TestRefusedLogIn:
         assert harness.emulator.iam.refused_log_ins <= 120 / 15 + 1
 
     def test_a_locked_account_is_left_alone(self, harness: Harness) -> None:
-        """Others may have locked it: one refusal, and no more log-ins on top."""
+        """Others may have locked it: one rejection, and no more log-ins."""
         user = harness.emulator.iam.find_user(USER["username"], USER["domain_name"])
         for _ in range(5):
             with pytest.raises(ErrorResponse):

@@ -1,4 +1,4 @@
-"""The transport against real sockets: what was sent, what was lost, who never gets a word."""
+"""The transport on real sockets: what was sent, what was lost, and which servers get no request."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Host:
         return f"{scheme}://{host}:{self.port}/v3/p/backups?offset=0"
 
     def wait(self, seconds: float) -> bool:
-        """Waits; tells whether the test is over."""
+        """Waits; returns whether the test is over."""
         return self._closing.wait(seconds)
 
     def _accept(self) -> None:
@@ -125,12 +125,12 @@ def _read(connection: socket.socket) -> bytes | None:
 
 
 def answering(raw: bytes) -> Callable[[socket.socket], None]:
-    """Answers every request with these bytes, and stays."""
+    """Sends these bytes for every request and keeps the connection."""
     return lambda connection: connection.sendall(raw)
 
 
 def ending(raw: bytes) -> Callable[[socket.socket], None]:
-    """Answers with these bytes and ends the connection."""
+    """Sends these bytes and closes the connection."""
 
     def behave(connection: socket.socket) -> None:
         connection.sendall(raw)
@@ -140,19 +140,19 @@ def ending(raw: bytes) -> Callable[[socket.socket], None]:
 
 
 def resetting(connection: socket.socket) -> None:
-    """Resets the connection: one that lingers for no time is not closed but reset."""
+    """Resets the connection, by closing it with SO_LINGER 0."""
     lingers_not = b"\x01\x00\x00\x00\x00\x00\x00\x00"
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingers_not)
     connection.close()
 
 
 def hanging(connection: socket.socket) -> None:
-    """Says nothing until the client has gone."""
+    """Sends nothing until the client has disconnected."""
     connection.recv(1)
 
 
 def dripping(raw: bytes, every: float = 0.02) -> Callable[[socket.socket], None]:
-    """Answers so slowly that no single wait is too long, for ever if the last byte repeats."""
+    """Sends so slowly that no single wait is too long; forever if the last byte repeats."""
 
     def behave(connection: socket.socket) -> None:
         for byte in raw:
@@ -173,7 +173,7 @@ def transport() -> Transport:
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No proxies, bundles or passwords of the machine that the tests run on."""
+    """Removes proxies, CA bundles and passwords of the machine."""
     for name in tuple(os.environ):
         if name.lower().endswith("_proxy") or name.endswith(("_CA_BUNDLE", "NETRC")):
             monkeypatch.delenv(name)
@@ -181,7 +181,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def exchange(transport: Transport, url: str, seconds: float = 5.0, **differing: Any) -> Response:
-    """One request with a token."""
+    """Sends one request with a token."""
     usual: dict[str, Any] = {
         "auth": TokenAuth(TOKEN),
         "headers": {"Content-Type": "application/json"},
@@ -190,16 +190,16 @@ def exchange(transport: Transport, url: str, seconds: float = 5.0, **differing: 
     return transport.send("POST", url, seconds=seconds, **{**usual, **differing})
 
 
-def test_an_answer_comes_whole(transport: Transport) -> None:
-    """Status, headers whose names have no case, and the bytes of the body."""
+def test_a_response_is_complete(transport: Transport) -> None:
+    """Status, case-insensitive headers, and the bytes of the body."""
     raw = HEAD + b"x-thing: a\r\nContent-Length: 4\r\n\r\n\xff{}\x00"
     with Host(answering(raw)) as host:
         answer = exchange(transport, host.url())
     assert (answer.status, answer.headers["X-Thing"], answer.body) == (202, "a", b"\xff{}\x00")
 
 
-def test_a_request_goes_out_as_it_was_given(transport: Transport) -> None:
-    """Path and query, the headers, the bytes of the body, and who we are."""
+def test_a_request_is_sent_unchanged(transport: Transport) -> None:
+    """Path, query, headers, body, and the User-Agent."""
     with Host(answering(OK)) as host:
         exchange(transport, host.url())
         [request] = host.requests
@@ -213,7 +213,7 @@ def test_a_request_goes_out_as_it_was_given(transport: Transport) -> None:
 
 
 def test_a_connection_is_kept(transport: Transport) -> None:
-    """The second request needs none of its own."""
+    """The second request uses it."""
     with Host(answering(OK)) as host:
         for _ in range(3):
             exchange(transport, host.url())
@@ -221,7 +221,7 @@ def test_a_connection_is_kept(transport: Transport) -> None:
 
 
 def test_a_connection_that_ended_meanwhile_is_not_used(transport: Transport) -> None:
-    """Lambda freezes the environment between invocations, and servers do not wait."""
+    """Lambda freezes the environment between invocations, and servers close idle connections."""
     with Host(ending(OK)) as host:
         for _ in range(3):
             assert exchange(transport, host.url()).status == 200
@@ -229,7 +229,7 @@ def test_a_connection_that_ended_meanwhile_is_not_used(transport: Transport) -> 
         assert len(host.requests) == 3
 
 
-def test_many_requests_go_side_by_side(transport: Transport) -> None:
+def test_requests_are_concurrent(transport: Transport) -> None:
     """None waits for another."""
 
     def slow(connection: socket.socket) -> None:
@@ -244,8 +244,8 @@ def test_many_requests_go_side_by_side(transport: Transport) -> None:
 
 
 @pytest.mark.parametrize("status", [101, 204, 301, 400, 401, 404, 409, 429, 500, 503, 599])
-def test_any_status_is_an_answer(transport: Transport, status: int) -> None:
-    """What it means is decided elsewhere."""
+def test_any_status_is_a_response(transport: Transport, status: int) -> None:
+    """The error mapping decides what it means."""
     raw = f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode()
     with Host(ending(raw)) as host:
         assert exchange(transport, host.url()).status == status
@@ -273,10 +273,10 @@ LOSING: dict[str, Callable[[socket.socket], None]] = {
 
 
 @pytest.mark.parametrize("behave", LOSING.values(), ids=LOSING)
-def test_an_answer_that_does_not_come_whole_is_lost(
+def test_an_incomplete_response_is_lost(
     transport: Transport, behave: Callable[[socket.socket], None]
 ) -> None:
-    """The request may have arrived, so it is never said that it was not sent."""
+    """The request may have arrived, so it is never `NotSent`."""
     with Host(behave) as host:
         with pytest.raises(ResponseLost):
             exchange(transport, host.url(), SECONDS)
@@ -286,10 +286,10 @@ def test_an_answer_that_does_not_come_whole_is_lost(
 @pytest.mark.parametrize(
     "behave", [LOSING[name] for name in ("hanging", "a dripping head", "a dripping body")]
 )
-def test_no_exchange_takes_longer_than_it_may(
+def test_no_request_takes_longer_than_its_time_limit(
     transport: Transport, behave: Callable[[socket.socket], None]
 ) -> None:
-    """However the bytes come: the time is that of the whole exchange."""
+    """Even if bytes keep coming: the limit is for the whole request."""
     with Host(behave) as host:
         began = time.monotonic()
         with pytest.raises(ResponseLost):
@@ -297,8 +297,8 @@ def test_no_exchange_takes_longer_than_it_may(
         assert time.monotonic() - began < LONG
 
 
-def test_answers_that_drip_for_ever_do_not_use_up_the_environment(transport: Transport) -> None:
-    """An exchange that was left behind does not keep the next one from being sent."""
+def test_endless_responses_do_not_block_later_requests(transport: Transport) -> None:
+    """An abandoned request does not prevent the next one."""
     endless = dripping(b"".join((HEAD, b"Content-Length: 100000\r\n\r\n", b"x")), every=0.05)
     with Host(endless) as slow, Host(answering(OK)) as host, ThreadPoolExecutor(16) as pool:
 
@@ -311,21 +311,21 @@ def test_answers_that_drip_for_ever_do_not_use_up_the_environment(transport: Tra
 
 
 def closed_port() -> int:
-    """A port at which nobody listens."""
+    """A port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
 
 
-def test_a_refused_connection_has_sent_nothing(transport: Transport) -> None:
-    """So the same request can be sent again without a look."""
+def test_a_refused_connection_is_not_sent(transport: Transport) -> None:
+    """So the request can be repeated without a lookup."""
     with pytest.raises(NotSent):
         exchange(transport, f"http://127.0.0.1:{closed_port()}/")
     with pytest.raises(NotSent):
         exchange(transport, f"http://{OUTWARD}:{closed_port()}/")
 
 
-def test_a_connection_that_does_not_come_about_has_sent_nothing(transport: Transport) -> None:
+def test_a_connection_time_out_is_not_sent(transport: Transport) -> None:
     """A full queue drops the handshake, as a firewall does."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         address = listener.getsockname()
@@ -342,8 +342,8 @@ def test_a_connection_that_does_not_come_about_has_sent_nothing(transport: Trans
             client.close()
 
 
-def test_a_host_that_cannot_be_has_been_sent_nothing(transport: Transport) -> None:
-    """No label of a host name is so long."""
+def test_an_impossible_host_name_is_not_sent(transport: Transport) -> None:
+    """A label of a host name has 63 characters at most."""
     with pytest.raises(NotSent):
         exchange(transport, f"https://{'a' * 64}.example/")
 
@@ -360,7 +360,7 @@ def test_without_time_nothing_is_sent(transport: Transport, seconds: float) -> N
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("host_name", ["127.0.0.1", OUTWARD])
 def test_no_redirect_is_followed(transport: Transport, status: int, host_name: str) -> None:
-    """Whoever answers cannot send our credentials elsewhere."""
+    """A response cannot send the credentials to another host."""
     with Host(answering(OK)) as other:
         location = other.url(host_name).encode()
         raw = b"HTTP/1.1 %d X\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % (status, location)
@@ -370,7 +370,7 @@ def test_no_redirect_is_followed(transport: Transport, status: int, host_name: s
 
 
 def test_no_cookie_is_kept(transport: Transport) -> None:
-    """One answer does not change the next request."""
+    """A response does not change the next request."""
     raw = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 0\r\n\r\n"
     with Host(answering(raw)) as host:
         for _ in range(2):
@@ -379,10 +379,10 @@ def test_no_cookie_is_kept(transport: Transport) -> None:
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
-def test_nobody_stands_between_us_and_this_machine(
+def test_loopback_requests_use_no_proxy(
     transport: Transport, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """The extension refuses forwarded requests, and the token is nobody's business."""
+    """The extension rejects forwarded requests, and the token must not leave the machine."""
     with Host(answering(OK)) as proxy, Host(answering(OK)) as host:
         monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         for loopback in ("127.0.0.1", "localhost"):
@@ -390,27 +390,29 @@ def test_nobody_stands_between_us_and_this_machine(
         assert (len(host.requests), proxy.connections) == (2, 0)
 
 
-def test_a_proxy_leads_outward(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the environment names one, as in a closed network."""
+def test_other_requests_use_the_proxy(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the environment names one, as in a closed network."""
     with Host(answering(OK)) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         assert exchange(transport, "http://gaussdb.example/v3").status == 200
         assert proxy.requests[0].startswith(b"POST http://gaussdb.example/v3 HTTP/1.1\r\n")
 
 
-def test_a_proxy_that_is_down_has_been_sent_nothing(
+def test_a_proxy_that_is_down_is_not_sent(
     transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The tunnel did not come about, so the service has seen nothing."""
+    """Without a tunnel the service has seen nothing."""
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")
     with pytest.raises(NotSent):
         exchange(transport, "https://gaussdb.example/v3")
 
 
-def test_a_proxy_that_refuses_the_tunnel_has_passed_on_nothing(
+def test_a_proxy_that_rejects_the_tunnel_is_not_sent(
     transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was asked to connect, and told nothing else."""
+    """The proxy only saw the host name."""
     with Host(ending(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         with pytest.raises(NotSent):
@@ -423,7 +425,7 @@ def test_a_proxy_that_refuses_the_tunnel_has_passed_on_nothing(
 def test_no_password_of_the_machine_is_sent(
     transport: Transport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host_name: str
 ) -> None:
-    """A `.netrc` that knows the host does not replace or add to what we send."""
+    """A `.netrc` with the host does not change the request."""
     netrc = tmp_path / "netrc"
     netrc.write_text(f"machine {host_name} login someone password not-a-real-password\n")
     netrc.chmod(0o600)
@@ -437,22 +439,22 @@ def test_no_password_of_the_machine_is_sent(
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Who vouches for the hosts here."""
+    """A certificate authority for the hosts here."""
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture
 def tls_host(authority: Authority) -> Iterator[Host]:
-    """A server over TLS whose certificate nobody knows."""
+    """A TLS server with a certificate of an unknown authority."""
     with Host(answering(OK), authority.context()) as host:
         yield host
 
 
 @pytest.mark.parametrize("host_name", ["127.0.0.1", "localhost", OUTWARD])
-def test_a_server_that_nobody_vouches_for_gets_no_request(
+def test_a_server_with_an_untrusted_certificate_gets_no_request(
     transport: Transport, tls_host: Host, host_name: str
 ) -> None:
-    """The handshake ends it: nothing was sent, and nothing can have been made."""
+    """The handshake fails, so nothing was sent."""
     with pytest.raises(NotSent):
         exchange(transport, tls_host.url(host_name, "https"))
     assert tls_host.requests == []
@@ -477,7 +479,7 @@ def test_verification_cannot_be_switched_off(
     name: str,
     value: str,
 ) -> None:
-    """By no variable that tools know."""
+    """By no environment variable that tools know."""
     monkeypatch.setenv(name, value)
     with pytest.raises((NotSent, ResponseLost)):
         exchange(transport, tls_host.url(OUTWARD, "https"))
@@ -490,14 +492,14 @@ def test_a_bundle_can_add_a_company_s_own_authority(
     authority: Authority,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Verification is then by that bundle; this also shows that the server above is a good one."""
+    """Verification then uses that bundle; this also shows that the server above is correct."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.path))
     assert exchange(transport, tls_host.url(OUTWARD, "https")).status == 200
 
 
 @pytest.fixture
 def trusting(authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Transport:
-    """A transport whose authorities are that one alone, and lie in a file that is gone."""
+    """A transport that trusts only that authority, whose file is already deleted."""
     bundle = tmp_path / "authorities.pem"
     bundle.write_bytes(authority.path.read_bytes())
     monkeypatch.setattr("gaussdb_backup.http_client.transport.DEFAULT_CA_BUNDLE_PATH", str(bundle))
@@ -510,7 +512,7 @@ def trusting(authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_the_authorities_are_read_once_for_all_connections(
     trusting: Transport, authority: Authority
 ) -> None:
-    """Whoever they vouch for is spoken to, on as many connections as it takes."""
+    """However many connections are opened."""
     with Host(ending(OK), authority.context()) as host:
         for host_name in ("127.0.0.1", "localhost", OUTWARD, OUTWARD):
             assert exchange(trusting, host.url(host_name, "https")).status == 200
@@ -518,22 +520,22 @@ def test_the_authorities_are_read_once_for_all_connections(
 
 
 def test_a_certificate_of_another_host_gets_no_request(trusting: Transport, tls_host: Host) -> None:
-    """An authority vouches for names: this one is the same machine, and none of them."""
+    """A certificate is valid for its host names only."""
     with pytest.raises(NotSent):
         exchange(trusting, tls_host.url("127.0.1", "https"))
     assert tls_host.requests == []
 
 
-def test_a_server_that_speaks_no_tls_gets_no_request(transport: Transport) -> None:
-    """Nor is it spoken to without."""
+def test_a_server_without_tls_gets_no_request(transport: Transport) -> None:
+    """There is no fallback to plain HTTP."""
     with Host(ending(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as host:
         with pytest.raises((NotSent, ResponseLost)):
             exchange(transport, host.url(scheme="https"), SECONDS)
         assert not any(TOKEN.encode() in request for request in host.requests)
 
 
-def test_a_failure_tells_no_secret(transport: Transport) -> None:
-    """Neither the message nor what it was raised from holds what the request carried."""
+def test_a_failure_contains_no_secret(transport: Transport) -> None:
+    """Neither in its message nor in its cause."""
     with Host(resetting) as host, pytest.raises(ResponseLost) as lost:
         exchange(transport, host.url())
     assert TOKEN not in f"{lost.value!r} {lost.value.__cause__!r}"
@@ -556,13 +558,13 @@ def test_a_failure_tells_no_secret(transport: Transport) -> None:
         (None, False),
     ],
 )
-def test_this_machine_is_known_by_name_or_address(host: str | None, *, loopback: bool) -> None:
-    """And by nothing that only looks like it."""
+def test_loopback_hosts_are_recognised(host: str | None, *, loopback: bool) -> None:
+    """By name or address, but not by names that look similar."""
     assert is_loopback(host) is loopback
 
 
 def causes(transport: Transport, url: str, seconds: float = SECONDS) -> str:
-    """What is said of an exchange that fails."""
+    """The cause in the message of a failed request."""
     with pytest.raises((NotSent, ResponseLost)) as raised:
         exchange(transport, url, seconds)
     assert TOKEN not in str(raised.value)
@@ -570,7 +572,7 @@ def causes(transport: Transport, url: str, seconds: float = SECONDS) -> str:
 
 
 def test_a_failure_names_the_host_and_the_cause(transport: Transport, authority: Authority) -> None:
-    """So that whoever reads the log knows where to look."""
+    """For the reader of the log."""
     port = closed_port()
     assert causes(transport, f"http://127.0.0.1:{port}/") == f"127.0.0.1:{port}: connection refused"
     assert causes(transport, "https://no-such-host.invalid/", 5.0) == (
@@ -595,7 +597,7 @@ def test_a_bundle_that_cannot_be_read_is_named(
     tmp_path: Path,
     content: bytes | None,
 ) -> None:
-    """Nothing was sent, so that no list is read for a backup that nobody asked for."""
+    """Nothing was sent, so no lookup is needed."""
     bundle = tmp_path / "bundle.pem"
     if content is not None:
         bundle.write_bytes(content)
@@ -609,7 +611,7 @@ MB: Final = 1_000_000
 
 
 @pytest.mark.parametrize("size", [MB, 10 * MB])
-def test_a_large_body_comes_whole(transport: Transport, size: int) -> None:
+def test_a_large_body_is_complete(transport: Transport, size: int) -> None:
     """Up to ten megabytes."""
     raw = HEAD + b"Content-Length: %d\r\n\r\n" % size + b"x" * size
     with Host(answering(raw)) as host:
@@ -618,7 +620,7 @@ def test_a_large_body_comes_whole(transport: Transport, size: int) -> None:
 
 @pytest.mark.parametrize("encoding", [None, "gzip", "deflate"])
 def test_a_body_that_is_too_large_is_not_read(transport: Transport, encoding: str | None) -> None:
-    """Whatever its encoding: it counts decoded, and the status is all that is believed."""
+    """The decoded size counts; only the status is used."""
     body = b" " * (10 * MB + 1)
     headers = b""
     if encoding is not None:
@@ -631,7 +633,7 @@ def test_a_body_that_is_too_large_is_not_read(transport: Transport, encoding: st
 
 
 def test_a_body_that_never_ends_costs_no_memory(transport: Transport) -> None:
-    """A gigabyte in a megabyte: it is not decoded to its end."""
+    """A gigabyte compressed to a megabyte is not decoded to its end."""
     packer = zlib.compressobj(wbits=31)
     body = b"".join(packer.compress(bytes(MB)) for _ in range(1000)) + packer.flush()
     raw = HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body
@@ -644,10 +646,10 @@ def test_a_body_that_never_ends_costs_no_memory(transport: Transport) -> None:
         tracemalloc.stop()
 
 
-def test_no_header_reaches_the_log_by_way_of_a_library(
+def test_no_library_logs_a_header(
     transport: Transport, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """urllib3 warns of a header block that it cannot parse, and shows all of it."""
+    """urllib3 warns about unparsable headers and shows all of them."""
     raw = HEAD + b"X-Subject-Token: not-a-real-token-2\r\nno header\r\nContent-Length: 0\r\n\r\n"
     with Host(ending(raw)) as host:
         exchange(transport, host.url())
