@@ -3,9 +3,10 @@
 It comes from the environment and never from a payload, so that no event decides what is deleted.
 """
 
+import json
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from gaussdb_backup.payload_models import KEY_LENGTH, NAME_PATTERN, PREFIX_PATTERN
 
@@ -67,7 +68,10 @@ def read_policy(text: str) -> RetentionPolicy:
         ValueError: in one line, what is wrong with it, without its value.
     """
     try:
+        json.loads(text, object_pairs_hook=_each_once)
         policy = RetentionPolicy.model_validate_json(text, strict=True)
+    except (json.JSONDecodeError, RecursionError):
+        raise ValueError(_NO_POLICY) from None
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         fields = {str(fault["loc"][0]) for fault in faults if fault["loc"]}
@@ -76,6 +80,13 @@ def read_policy(text: str) -> RetentionPolicy:
     if not any((policy.last, policy.daily, policy.weekly, policy.monthly, policy.yearly)):
         raise ValueError(_NO_COUNT)
     return policy
+
+
+def _each_once(fields: list[tuple[str, JsonValue]]) -> None:
+    """Refuses a field that is given twice, of which JSON would take the last."""
+    names = [name for name, _ in fields]
+    if len(names) != len(set(names)):
+        raise ValueError("names a field twice")
 
 
 def _fault(fields: list[str]) -> str:

@@ -102,7 +102,9 @@ class Telemetry:
             try:
                 while self._points:
                     self._metrics.add_metric(*self._points.popleft())
-                self._metrics.flush_metrics()
+                # a hundred values of one metric were written as soon as there were so many
+                if self._metrics.metric_set:
+                    self._metrics.flush_metrics()
             finally:
                 self._metrics.clear_metrics()
 

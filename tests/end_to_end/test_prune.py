@@ -591,6 +591,17 @@ def test_a_caller_may_confirm_a_large_sweep(harness: Harness) -> None:
     assert len(swept.reply["deleted"]) == 20
 
 
+@pytest.mark.parametrize("count", [97, 98, 99])
+def test_a_large_sweep_is_counted_whole(harness: Harness, count: int) -> None:
+    """Powertools writes a metric early once it has a hundred values; nothing is lost or empty."""
+    add_nights(harness, 7 + count)
+    invocation = harness.invoke({**PRUNE, "max_deletions": 1000})
+    assert metrics(invocation) == {"BackupsSelected": count, "BackupsDeleted": count}
+    calls = len(invocation.calls)
+    assert sum(len(blob.get("ApiLatency", [])) for blob in invocation.metrics) == calls
+    assert records(invocation, "telemetry failed") == []
+
+
 # ------------------------------------------------------------------ what the service answers
 
 GONE: Final = [

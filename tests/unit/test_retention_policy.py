@@ -95,6 +95,12 @@ def test_what_is_no_policy_is_refused_without_being_shown(text: str) -> None:
     assert SPOKEN not in found
 
 
+@pytest.mark.parametrize("twice", ['"last": 1, "last": 1', '"mode": "report", "mode": "delete"'])
+def test_a_field_that_is_given_twice_is_refused(twice: str) -> None:
+    """JSON would take the last one, and somebody meant the first."""
+    assert message_about(policy_json()[:-1] + f", {twice}}}") == "RETENTION: names a field twice"
+
+
 def test_the_bounds_themselves_are_allowed() -> None:
     """The largest of everything."""
     largest = policy_json(

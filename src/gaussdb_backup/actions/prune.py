@@ -219,6 +219,8 @@ def _delete_all(selected: Sequence[Backup], gaussdb: GaussDB, log: DeliveryLog) 
                     _record_failed([backup], error, done, log)
     finally:
         # a run that fails shows, too, how far it came
+        if done.deleted:
+            log.add_count("BackupsDeleted", len(done.deleted))
         gaussdb.log_fields.update(
             deleted=len(done.deleted), gone=done.gone, failed=len(done.failed)
         )
@@ -227,7 +229,6 @@ def _delete_all(selected: Sequence[Backup], gaussdb: GaussDB, log: DeliveryLog) 
 
 def _record_deleted(backup: Backup, evidence: Evidence, done: Deletions, log: DeliveryLog) -> None:
     done.deleted.append(backup)
-    log.add_count("BackupsDeleted", 1)
     shown = {"http_status": evidence.http_status, "api_request_id": evidence.api_request_id}
     log.write(logging.INFO, "backup deleted", {**_backup_fields(backup), **shown})
 
