@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gaussdb_backup.actions.retention import Verdict, plan_retention
 from gaussdb_backup.gaussdb.models import Backup
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from random import Random
 
     from tests.local_cloud.emulator import Call, Emulator
-    from tests.local_cloud.execution_environment import InvocationResult
 
 COUNTS: Final = {"last": 1, "daily": 4, "weekly": 3, "monthly": 2}
 PRUNE: Final = {"action": "prune", "instance_id": INSTANCE_ID, "max_deletions": 1000}
@@ -26,6 +25,22 @@ PRUNED: Final = "pruned"
 OUTCOMES: Final = FAILURES | {PRUNED, KILLED, "InstanceNotFound"}
 ACCEPTED_STATUSES: Final = frozenset({200, 202, 204})
 REFUSED_TOKEN_CODES: Final = frozenset({"APIGW.0301", "APIGW.0307", "DBS.280056"})
+
+
+class Result(Protocol):
+    """What an invocation came to: the name of its error or its reply, and its log."""
+
+    @property
+    def error(self) -> str | None:
+        """The name of its error."""
+
+    @property
+    def reply(self) -> Any:
+        """Its reply."""
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Its log lines."""
 
 
 @dataclass(slots=True)
@@ -79,7 +94,7 @@ class PruneLedger:
         """The IDs of the schedule's backups that are still there."""
         return {backup.id for backup in self.emulator.backups} & self.scheduled.keys()
 
-    def add(self, result: InvocationResult | None, calls: Sequence[Call]) -> str:
+    def add(self, result: Result | None, calls: Sequence[Call]) -> str:
         """Adds a run and checks it; returns how it ended.
 
         Args:
@@ -102,7 +117,8 @@ class PruneLedger:
         if any(number > 1 for number in Counter(map(_target, judged)).values()):
             yield "a deletion was repeated"
         if any(_ends_run(call) for call in judged[:-1]):
-            yield "a deletion followed one with an unknown outcome, or one that was throttled"
+            shown = [(call.status, call.error_code, call.fault) for call in judged]
+            yield f"a deletion followed one with an unknown outcome, or a 429: {shown}"
 
     def check_all(self, outcomes: Sequence[str]) -> None:
         """Checks what is left after the last fault.
@@ -118,15 +134,13 @@ class PruneLedger:
             self.violations.append(f"prune: not the backups of the policy are left: {wrong}")
 
 
-def _outcome(result: InvocationResult | None) -> str:
+def _outcome(result: Result | None) -> str:
     if result is None:
         return KILLED
     return result.error or str(result.reply["outcome"])
 
 
-def _wrong_results(
-    result: InvocationResult | None, outcome: str, calls: Sequence[Call]
-) -> Iterator[str]:
+def _wrong_results(result: Result | None, outcome: str, calls: Sequence[Call]) -> Iterator[str]:
     """What is wrong in the log or the reply of a run."""
     if outcome not in OUTCOMES and not any(call.fault == "cut" for call in calls):
         yield "a valid run ends with an error of invalid ones"
@@ -160,6 +174,7 @@ def _target(call: Call) -> str:
 
 def _ends_run(call: Call) -> bool:
     """Whether nothing more may be deleted after this response."""
-    if call.status in ACCEPTED_STATUSES and call.fault != "truncated":
+    # a response without a body cannot be truncated
+    if call.status in ACCEPTED_STATUSES and (call.fault != "truncated" or call.status == 204):
         return False
     return is_unknown_outcome(call) or call.status in {408, 425, 429}
