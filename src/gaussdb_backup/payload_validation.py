@@ -83,7 +83,7 @@ def validate_payload(present: dict[str, JsonValue], actions: frozenset[str] = AC
 
 def invalid_request(pointer: str, detail: str) -> InvalidRequest:
     """An ``InvalidRequest`` for a single broken rule."""
-    return _invalid_request((Violation(pointer, detail),))
+    return _invalid_request((Violation(pointer=pointer, detail=detail),))
 
 
 def _no_number(constant: str) -> JsonValue:
@@ -115,14 +115,18 @@ def _explained(model: type[BaseModel], error: ValidationError) -> tuple[Violatio
 
 
 def _violation(model: type[BaseModel], name: str, fault: str) -> Violation:
-    return Violation(
-        f"/{name}", "is required" if fault == "missing" else f"must be {_rule(model, name)}"
-    )
+    detail = "is required" if fault == "missing" else f"must be {_rule(model, name)}"
+    return Violation(pointer=f"/{name}", detail=detail)
 
 
 def _unknown(model: type[BaseModel], present: Iterable[str]) -> tuple[Violation, ...]:
-    rule = f"is unknown here; known are {', '.join(model.model_fields)}"
-    return tuple(Violation(_pointer(n), rule) for n in present if n not in model.model_fields)
+    """A violation per unknown field; the first one lists the known fields."""
+    names = [name for name in present if name not in model.model_fields]
+    known = f" here, where these are known: {', '.join(model.model_fields)}"
+    return tuple(
+        Violation(pointer=_pointer(name), detail=f"is unknown{'' if number else known}")
+        for number, name in enumerate(names)
+    )
 
 
 def _rule(model: type[BaseModel], name: str) -> str:

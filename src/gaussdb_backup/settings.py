@@ -29,7 +29,7 @@ DEFAULT_SERVICE = "gaussdb-backup"
 
 _ENDPOINT = re.compile(r"https?://[\w.:\[\]-]+(/[\w./-]*)?", re.ASCII | re.IGNORECASE)
 _NO_ENDPOINT = "must be https://HOST and nothing more"
-_SPENT_AT_ONCE = ("idempotency_key", "scheduled_time", "name")
+_FIELDS_OF_ONE_RUN = ("idempotency_key", "scheduled_time", "name")
 
 
 def _endpoint(url: str) -> str:
@@ -45,7 +45,7 @@ def _endpoint(url: str) -> str:
     return url.rstrip("/").removesuffix("/v3")
 
 
-def _listed(text: object) -> object:
+def _comma_separated(text: object) -> object:
     return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
 
 
@@ -57,7 +57,7 @@ def _payload(text: object) -> JsonValue:
         fields = validate_payload(present, ACTIONS - DIRECT_ONLY)
     except InvalidRequest as error:
         raise ValueError(error.detail) from None
-    fixed = [name for name in _SPENT_AT_ONCE if name in present]
+    fixed = [name for name in _FIELDS_OF_ONE_RUN if name in present]
     if isinstance(fields, CreatePayload) and fixed:
         raise ValueError(f"/{fixed[0]} would give the backups of all runs one name")
     return payload
@@ -87,7 +87,9 @@ class Settings(BaseModel):
     IAM_ENDPOINT: Endpoint | None = None
     PROJECT_ID: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
     WEBHOOK_SECRET_ID: SecretId | None = None
-    ALLOWED_INSTANCES: Annotated[frozenset[InstanceId], BeforeValidator(_listed)] | None = None
+    ALLOWED_INSTANCES: (
+        Annotated[frozenset[InstanceId], BeforeValidator(_comma_separated)] | None
+    ) = None
     # Any: _payload has checked it, and a schema of all JSON takes as long to build as the rest
     DEFAULT_PAYLOAD: Annotated[Any, BeforeValidator(_payload)] = None
     RETENTION_SECRET_ID: SecretId | None = None
@@ -96,7 +98,10 @@ class Settings(BaseModel):
     PARAMETERS_SECRETS_EXTENSION_HTTP_PORT: Annotated[int, Field(ge=1, le=65535)] = 2773
     AWS_SESSION_TOKEN: SecretStr = SecretStr("")
     AWS_CONTAINER_AUTHORIZATION_TOKEN: SecretStr = SecretStr("")
-    POWERTOOLS_SERVICE_NAME: str = DEFAULT_SERVICE
+    # the value of a dimension of CloudWatch, which leaves out one that it does not take
+    POWERTOOLS_SERVICE_NAME: Annotated[str, Field(pattern=r"^[!-~]([ -~]{0,253}[!-~])?$")] = (
+        DEFAULT_SERVICE
+    )
     hidden_output: str | None = None
 
     def extension_token(self) -> str:

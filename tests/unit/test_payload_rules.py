@@ -160,6 +160,14 @@ def test_an_unknown_field_is_refused_by_its_name(name: str, pointer: str) -> Non
     assert "name_prefix" in violation.detail
 
 
+def test_the_known_fields_are_listed_once() -> None:
+    """However many fields are unknown."""
+    refusal = refusal_of(payload(colour=1, size=2, weight=3))
+    assert [one.pointer for one in refusal.violations] == ["/colour", "/size", "/weight"]
+    assert refusal.detail.count("idempotency_key") == 1
+    assert refusal.detail.endswith("/size is unknown; /weight is unknown")
+
+
 @pytest.mark.parametrize("name", ["a\nb", "a\r\nb", "\x00", "\u2028", "\x1b[31m", "\ud800"])
 def test_a_name_cannot_break_the_line(name: str) -> None:
     """Whatever an unknown field is called, the message stays one line that can be written."""

@@ -74,6 +74,10 @@ def test_an_empty_variable_is_one_that_is_not_there(name: str) -> None:
 
 MALFORMED = [
     *[
+        ("POWERTOOLS_SERVICE_NAME", name)
+        for name in (" ", f" {SPOKEN}", f"{SPOKEN} ", f"{SPOKEN}\n", f"ä{SPOKEN}", SPOKEN * 30)
+    ],
+    *[
         (name, url)
         for name in ("GAUSSDB_ENDPOINT", "IAM_ENDPOINT")
         for url in (
