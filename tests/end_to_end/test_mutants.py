@@ -206,13 +206,13 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         ),
     ),
     "skips an entry for a field that it can do without": Mutant(
-        f"{LISTS}::test_a_field_that_cannot_be_read_does_not_hide_its_backup",
+        f"{LISTS}::test_an_unreadable_field_does_not_hide_its_backup",
         (
             Change(
                 "gaussdb/pages",
                 "if any(field.is_required() for name, field in model.model_fields.items()"
-                " if name in odd):",
-                "if odd:",
+                " if name in odd)",
+                "if odd",
             ),
         ),
     ),
