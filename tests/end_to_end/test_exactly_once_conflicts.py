@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -378,3 +379,40 @@ def test_no_time_for_the_job_is_no_failure(harness: Harness) -> None:
     invocation = harness.invoke(EVENT, seconds=1.5)
     assert invocation.reply["outcome"] == "existing"
     assert invocation.record["job_lookup"] == "failed"
+
+
+def test_the_log_tells_the_services_id_of_the_create_request(harness: Harness) -> None:
+    """Of the accepted one, and of the one that was refused as a duplicate."""
+    created = harness.invoke(EVENT).record["api_request_id"]
+    existing = harness.invoke(EVENT).record["api_request_id"]
+    assert len({created, existing}) == 2
+    for request_id in (created, existing):
+        assert re.fullmatch("[0-9a-f]{32}", request_id)
+
+
+@pytest.mark.parametrize(
+    ("request_id", "logged"),
+    [("a-1", "a-1"), ("a b", None), ("x" * 65, None), ("", None), ('"><script>', None)],
+)
+def test_an_odd_id_of_a_request_is_not_logged(
+    harness: Harness, request_id: str, logged: str | None
+) -> None:
+    """It is foreign text."""
+    backup = {
+        "id": "x1br14",
+        "name": "nightly-1",
+        "begin_time": "2026-11-23T10:15:04+0000",
+        "status": "BUILDING",
+        "type": "manual",
+        "instance_id": INSTANCE_ID,
+    }
+    accepted = Fault(
+        operation=CREATE,
+        status=202,
+        body={"backup": backup, "job_id": "9d12f1f2"},
+        headers={"X-Request-Id": request_id},
+    )
+    harness.emulator.faults.script([accepted])
+    record = harness.invoke(EVENT).record
+    assert record["outcome"] == "created"
+    assert record.get("api_request_id") == logged

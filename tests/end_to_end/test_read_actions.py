@@ -284,6 +284,20 @@ def test_check_shows_whether_the_credentials_work(harness: Harness) -> None:
     assert invocation.record["instance_id"] == INSTANCE_ID
 
 
+def test_a_user_who_may_create_but_not_list_is_found_before_the_night(harness: Harness) -> None:
+    """Nothing is missing until a response is lost: only the check shows it in time."""
+    user = harness.emulator.iam.find_user(USER["username"], USER["domain_name"])
+    assert user is not None
+    user.permission = "create"
+    event = {**CREATE, "idempotency_key": "one"}
+    assert harness.invoke(event).reply["outcome"] == "created"
+    invocation = harness.invoke(event, seconds=120)
+    assert invocation.error_name == "OutcomeUnknown"
+    assert invocation.operations == ["create", "list"]
+    assert invocation.record["lookup_error"] == "PermissionDenied"
+    assert harness.invoke(CHECK).error_name == "PermissionDenied"
+
+
 # ------------------------------------------------------------------ verify
 
 

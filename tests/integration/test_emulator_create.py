@@ -124,6 +124,18 @@ def test_an_instance_of_another_project_is_rejected(cloud: Emulator, client: Htt
     assert_refused(client.create(foreign.id, "nightly-1"), 403, "DBS.200044")
 
 
+def test_a_user_with_a_policy_for_creating_only_cannot_list(
+    cloud: Emulator, client: HttpClient
+) -> None:
+    """The policies know single actions: gaussdb:backup:create without gaussdb:backup:list."""
+    user = cloud.iam.find_user("backup-operator", cloud.iam.domain.name)
+    assert user is not None
+    user.permission = "create"
+    assert client.create(cloud.add_instance().id, "nightly-1").status_code == 202
+    assert_refused(client.get("/backups"), 403, "DBS.200044")
+    assert client.get("/instances").status_code == 200
+
+
 def test_a_read_only_user_is_rejected(cloud: Emulator, client: HttpClient) -> None:
     """The policy "GaussDB ReadOnlyAccess" allows lists and no backups."""
     user = cloud.iam.find_user("backup-operator", cloud.iam.domain.name)

@@ -185,3 +185,18 @@ def test_the_list_can_lag(cloud: Emulator, client: HttpClient, instance: Instanc
     assert client.create(instance.id, "nightly-1").json()["error_code"] == "DBS.201201"
     cloud.clock.advance(30)
     assert names(client) == ["nightly-1"]
+
+
+def test_the_list_can_be_odd(cloud: Emulator, client: HttpClient, instance: Instance) -> None:
+    """With entries and fields in any form and a total that counts wrongly, page by page."""
+    for number in range(3):
+        cloud.add_backup(f"nightly-{number}", instance_id=instance.id)
+    cloud.odd_entries = (None, "x")
+    cloud.alter_entry = lambda entry: {**entry, "begin_time": None}
+    cloud.alter_total = lambda total: total + 10
+    first = client.get("/backups", limit=4).json()
+    second = client.get("/backups", limit=4, offset=4).json()
+    assert first["total_count"] == second["total_count"] == 15
+    assert first["backups"][:2] == [None, "x"]
+    times = [entry["begin_time"] for entry in [*first["backups"][2:], *second["backups"]]]
+    assert times == [None] * 3

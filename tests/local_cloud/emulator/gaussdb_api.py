@@ -112,7 +112,7 @@ class GaussDbApi:
         body = api_request.request.json_object()
         instance_id, name, description = _read_create_body(body)
         instance = self.instance(api_request, instance_id)
-        self._require_permission(api_request, "full", "backup")
+        self._require_permission(api_request, "full", "backup", "create")
         backup = self._service.create_backup(instance, name, description, api_request.now)
         document = accepted_backup(backup, self._service.behaviour.time_zone)
         return Response(202, {"backup": document, "job_id": backup.job_id})
@@ -195,7 +195,7 @@ class GaussDbApi:
     def list_instances(self, api_request: ApiRequest) -> Response:
         """List instances: GET /v3/{project_id}/instances."""
         matches = instance_filter(api_request.request)
-        self._require_permission(api_request, *READERS)
+        self._require_permission(api_request, *READERS, "create")
         found = [
             instance
             for instance in self._service.instances.values()

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 # "backup" creates and lists, "delete" deletes and lists: the two users that the function needs
-Permission = Literal["full", "backup", "delete", "read", "none"]
+Permission = Literal["full", "backup", "create", "delete", "read", "none"]
 
 
 @dataclass(frozen=True, slots=True)
