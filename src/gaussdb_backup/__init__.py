@@ -66,7 +66,7 @@ enforces this order with import-linter's layers (``pyproject.toml``).
 
 A branch that is seldom taken (``actions.dispatch``, ``actions.create``, ``credentials.issuer``)
 is imported when it is taken, because a cold start pays for each import. Everything else is imported
-at the top, while Lambda lends a whole processor.
+at the top, because Lambda gives init a whole processor.
 """
 
 VERSION = "0.2.0"

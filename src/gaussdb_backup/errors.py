@@ -23,7 +23,7 @@ from typing import ClassVar, NamedTuple
 
 
 class Evidence(NamedTuple):
-    """What the cloud itself said about a failure, fit for a log: redacted, and cut to a line."""
+    """What the cloud reported about a failure, for the log: redacted, and one line at most."""
 
     http_status: int | None = None
     error_code: str | None = None
@@ -54,7 +54,7 @@ class BackupError(Exception):
 
     Args:
         detail: one line for the caller, without any secret.
-        evidence: what the cloud said, where it said anything.
+        evidence: what the cloud reported, if it did.
         retry_after: seconds to wait before the next attempt, where the cloud named them.
         violations: the rules that a payload breaks.
     """
@@ -198,7 +198,7 @@ class Throttled(BackupError):
 
 
 class InternalError(BackupError):
-    """A bug of ours: its type and place stand in the log alone."""
+    """A bug in the function. Only the log shows its type and place."""
 
     status = 500
     retryable = True
@@ -235,7 +235,7 @@ class SecretUnavailable(BackupError):
 
 
 class ServiceUnavailable(BackupError):
-    """No connection, or no readable answer, where nothing was asked to be made."""
+    """No connection or no readable response, and no create request is open."""
 
     status = 503
     retryable = True

@@ -62,7 +62,7 @@ class BackupFunction:
         self._clock = clock or Clock()
         self._transport = Transport()
         if settings.GAUSSDB_ENDPOINT.startswith("https"):
-            # while the environment starts, Lambda lends a whole processor; later a part of one
+            # during init Lambda gives the function a whole processor, later only a share
             self._transport.load_trusted_authorities()
         self._secrets = SecretStore(
             self._transport,
@@ -229,7 +229,7 @@ class BackupFunction:
 
 
 def _unreadable(source: EventSource, context: LambdaContext) -> Delivery:
-    """Stands in the log for an event that could not be read."""
+    """The log fields of an event that could not be read."""
     request_id = context.aws_request_id
     return Delivery(
         trigger=source.trigger,

@@ -1,4 +1,4 @@
-"""Lambda's entry: reads the environment once and hands each event on.
+"""Lambda's entry: reads the environment once and passes each event on.
 
 Importing this module reads no secret, because the secrets extension refuses that during init, and
 opens no connection.

@@ -27,7 +27,7 @@ def is_idempotency_key(text: str) -> bool:
 
 
 def is_backup_id(text: str) -> bool:
-    """Whether a text has the form of a backup's ID, and so can stand in a path as it is."""
+    """Whether a text has the form of a backup ID, which needs no encoding in a path."""
     return re.fullmatch(BACKUP_PATTERN, text) is not None
 
 

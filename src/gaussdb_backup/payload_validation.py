@@ -91,7 +91,7 @@ def _no_number(constant: str) -> JsonValue:
 
 
 def _found(text: str | bytes) -> str:
-    """What stands there instead of JSON, as far as that can be told without showing it."""
+    """Describes a body that is not JSON without showing it."""
     if not text.strip():
         return ", and it is empty"
     if isinstance(text, str):

@@ -78,7 +78,7 @@ class Delivery(NamedTuple):
 
     @property
     def action(self) -> str:
-        """The action that the payload asks for; a create, as long as it names no other."""
+        """The requested action; ``create`` by default."""
         named = self.payload.get("action") if isinstance(self.payload, dict) else None
         return named if isinstance(named, str) and named in ACTIONS else "create"
 
@@ -96,9 +96,9 @@ class CreateRequest(NamedTuple):
     Args:
         instance_id: the instance to back up.
         name: the name to ask for, the same on every delivery.
-        description: what the backup list is to say.
+        description: the description of the backup.
         explicit: the caller chose the name, so that others may have chosen it too.
-        event_time: when the event happened, where it says so and stays with it.
+        event_time: the time of the event, if it is the same on every delivery.
     """
 
     instance_id: str
@@ -163,7 +163,7 @@ def _create(
         )
     identity = _identity(fields, received, delivery)
     if identity.time is not None and identity.time - now > MAX_AHEAD:
-        # Whoever could ask ahead would take the name of a backup that is yet to come.
+        # A request ahead of its time would take the name of a later backup.
         if fields.scheduled_time:
             raise invalid_request("/scheduled_time", "is more than 5 minutes ahead of the clock")
         raise invalid_request("", "is from an event more than 5 minutes ahead of the clock")

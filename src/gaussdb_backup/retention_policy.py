@@ -37,7 +37,7 @@ class RetentionPolicy(BaseModel):
         weekly: the same for ISO weeks.
         monthly: the same for months.
         yearly: the same for years.
-        keep: names of backups that stay whatever their age.
+        keep: names of backups that are always kept.
         max_deletions: a run that selects more than this deletes nothing.
         name_prefix: the prefix of the scheduled backups' names.
         key_prefix: the schedule's idempotency key up to the scheduled time.

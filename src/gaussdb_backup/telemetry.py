@@ -75,7 +75,7 @@ class Telemetry:
         logger.handle(record)
 
     def log_webhook_keys_unavailable(self, error: SecretUnavailable) -> None:
-        """Logs why the webhook keys cannot be read. The sender of the webhook is not told."""
+        """Logs why the webhook keys cannot be read, which the sender must not learn."""
         self.log(logging.ERROR, "webhook keys unavailable", error_fields(error))
 
     def log_telemetry_failure(self, error: Exception) -> None:

@@ -199,7 +199,7 @@ def test_a_name_of_another_instance_is_looked_for_in_the_whole_project(harness: 
     assert "instance_id" not in second
 
 
-@pytest.mark.parametrize("code", ["DBS.201202", "DBS.201205", "DBS.201014", "DBS.280011"])
+@pytest.mark.parametrize("code", ["DBS.201205", "DBS.201014"])
 def test_only_a_duplicate_leads_to_a_lookup_in_the_whole_project(
     harness: Harness, code: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""A checked request becomes a reply, and what the log says of it."""
+"""A checked request becomes a reply and a log line."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, assert_never
@@ -36,7 +36,7 @@ class ActionResult(NamedTuple):
 
 
 class Retention(NamedTuple):
-    """What the deployment says of old backups.
+    """The deployment's retention settings.
 
     Args:
         policy: the policy; without one, nothing is pruned.
@@ -50,13 +50,13 @@ class Retention(NamedTuple):
 def perform(
     request: Request, gaussdb: GaussDB, log: DeliveryLog, retention: Retention
 ) -> ActionResult:
-    """Does what a request asks for.
+    """Executes a request.
 
     Args:
         request: the request.
         gaussdb: the API, as the user that creates.
         log: the log lines and metrics of this delivery.
-        retention: what the deployment says of old backups.
+        retention: the deployment's retention settings.
 
     Raises:
         BackupError: it could not be done.

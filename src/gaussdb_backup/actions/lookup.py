@@ -1,4 +1,4 @@
-"""Reads the list of backups for the name that a request asks for."""
+"""Reads the list of backups to find the requested name."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from gaussdb_backup.request import CreateRequest
 def look_up(
     request: CreateRequest, gaussdb: GaussDB, now: datetime, *, everywhere: bool
 ) -> LookupResult:
-    """Reads the list of backups and says what it shows of the name.
+    """Reads the list of backups and returns what it shows about the name.
 
     Args:
         request: the request.

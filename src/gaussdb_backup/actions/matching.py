@@ -1,10 +1,11 @@
-"""Whose backup is it? What backups of a list show of the name that a request asks for: pure.
+"""Whose backup is it? Compares listed backups with a request; pure.
 
 A name found is proof, by these rules. The instance must be the same. A derived name with a time
 counts if the backup began no earlier than that time less five minutes; one without a time always
 counts. An explicit name counts if the description is the same too, and if the backup began no more
 than five minutes before the event, or fifteen minutes before now where the event has no time.
-Everything else is another's. Where only the time could tell, and cannot be read, nobody knows.
+Everything else belongs to another event. If only the time decides and it is unreadable, the result
+is inconclusive.
 """
 
 from collections.abc import Iterable
@@ -50,7 +51,7 @@ class LookupResult(NamedTuple):
 
 
 def match_backups(request: CreateRequest, backups: Iterable[Backup], now: datetime) -> LookupResult:
-    """Says what these backups show of the name that a request asks for.
+    """Returns what these backups show about the requested name.
 
     Args:
         request: the request.
@@ -107,7 +108,7 @@ def _fits(request: CreateRequest, backup: Backup) -> bool:
 def _earliest(request: CreateRequest, now: datetime) -> datetime | None:
     """The time before which this event's backup cannot have begun; None if there is no such time.
 
-    Whoever may ask for a backup can ask days ahead under a name that has a time in it. Such a
+    A caller can request a backup days ahead with a name that contains a later time. Such a
     backup must not pass for the one of that time.
     """
     if request.event_time is not None:

@@ -116,7 +116,7 @@ def check_instance(request: CheckRequest, gaussdb: GaussDB) -> tuple[Readiness, 
 
 
 def readiness(status: str) -> Readiness:
-    """Says what an instance's state means for a backup; an unknown state is not ready."""
+    """Maps an instance's status to its readiness; an unknown status is not ready."""
     if status == "ACTIVE":
         return "ready"
     return "busy" if status in BUSY_STATUSES else "not_ready"
@@ -176,7 +176,7 @@ def measure_age(backups: Iterable[Backup], now: datetime) -> BackupAge:
 
 
 def stale_error(age: BackupAge) -> BackupStale:
-    """The error that says why an age will not do."""
+    """The error for a backup that is too old or missing."""
     if age.hours is None:
         return BackupStale("the service lists no completed backup of this instance")
     return BackupStale(f"the newest completed backup is {age.hours:.1f} hours old")

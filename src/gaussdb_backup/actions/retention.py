@@ -108,7 +108,7 @@ class Plan(NamedTuple):
 
 
 class _Counts(NamedTuple):
-    """What the completed backups together say.
+    """What follows from all completed backups together.
 
     Args:
         threshold: when the oldest of the newest max(3, ``last``) began; None if there are fewer.
@@ -153,7 +153,7 @@ def _by_id(listed: Iterable[Backup]) -> Iterable[Sequence[Backup]]:
 
 
 def _agreed(reasons: Sequence[Reason | None]) -> Reason | None:
-    """The reason of a backup; of one whose entries differ, nobody knows which of them is true."""
+    """The reason of a backup; if its entries differ, none of them can be trusted."""
     if len(reasons) == 1 or (reasons[0] in NOT_OURS and len(set(reasons)) == 1):
         return reasons[0]
     return Reason.UNREADABLE
@@ -184,7 +184,7 @@ def _own_reason(  # noqa: PLR0911 - a row per case, as a table
 def _scheduled_time(name: str, policy: RetentionPolicy, instance_id: str) -> datetime | None:
     """The time in a name that the stack's schedule gives to a backup, or None of any other name.
 
-    The proof is the name itself: computed anew from the policy's key, letter for letter.
+    The proof is the name itself, which is computed again from the policy's key.
     """
     try:
         time = parse_utc(name[TIME_IN_NAME])

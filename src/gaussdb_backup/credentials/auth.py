@@ -1,7 +1,8 @@
 """The credentials of every call: cached, replaced when they are refused, and guarded.
 
-``issuer`` makes an authorization from the secret. Here stand the lock around it, the authorization
-that all deliveries share, and what follows from a refused call. CONTRACT 3 has the rules.
+``issuer`` makes an authorization from the secret. This module has the lock around it, the
+authorization that all deliveries share, and what follows a refused call. The rules are in the
+runbook, "Refused credentials".
 """
 
 import threading
@@ -142,7 +143,7 @@ class Auth:
     def _replace(
         self, refused: Authorization, refusal: CredentialsRejected, invocation: Invocation
     ) -> None:
-        """Drops what was refused, and reads the secret afresh.
+        """Discards the refused authorization and reads the secret again.
 
         Raises:
             CredentialsRejected: there is nothing else to try.

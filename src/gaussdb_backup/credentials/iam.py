@@ -97,7 +97,7 @@ def request_token(
 
 
 def read_login_response(response: Response, now: float) -> Token | LoginFailure:
-    """What IAM's response to a log-in says; pure.
+    """The meaning of IAM's response to a log-in; pure.
 
     Args:
         response: the response.
@@ -174,7 +174,7 @@ def _read_token(response: Response, now: float) -> Token | None:
 
 
 def _seconds_to_keep(issued_at: object, expires_at: object, now: float) -> float:
-    """By IAM's own clock where it tells both times, because ours may differ by minutes.
+    """By IAM's own clock if it gives both times, because this one may differ by minutes.
 
     The times are advice: whatever they say, the token is used, and replaced when it is refused.
     """

@@ -71,7 +71,7 @@ class Invocation:
     """What one invocation has done so far; all its deliveries share it.
 
     Args:
-        number: tells it from every other invocation of the environment.
+        number: unique among the invocations of the environment.
         deadline: its end.
         secret: the secret as this invocation has read it, once.
         requests: how many requests to IAM it has sent.

@@ -1,6 +1,6 @@
 """The one log-in phase of an invocation: at most five requests to IAM, whatever it responds.
 
-A failed log-in is not a failed create, so that no loop goes around it; CONTRACT 3, rule 6.
+A failed log-in is not a failed create, so no loop repeats the phase.
 """
 
 import random
@@ -27,7 +27,7 @@ from gaussdb_backup.errors import (
 from gaussdb_backup.http_client.pauses import fits, longest_backoff, throttle_pause
 
 MAX_LOGINS_PER_INVOCATION: Final = 5
-# IAM is asked five times at most, so that the pauses must outlast a short outage
+# at most five requests, so the pauses must outlast a short outage
 FIRST_BACKOFF: Final = 2
 
 

@@ -5,7 +5,7 @@ block an access key for 5. So what the cloud refused stands for a while, and so 
 been refused: a log-in whose response was lost counts at IAM all the same. All of it is kept by
 version of the secret, because a new version may hold another password.
 
-A small state that pure functions advance; CONTRACT 3, rules 2 and 4.
+A small state that pure functions advance. The runbook, "Refused credentials", has the rules.
 """
 
 from datetime import UTC, datetime

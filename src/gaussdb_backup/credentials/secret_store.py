@@ -73,7 +73,7 @@ class SecretStore:
         self._headers = {"X-Aws-Parameters-Secrets-Token": token}
 
     def read(self, secret_id: str, variable: str, deadline: Deadline) -> Secret:
-        """Reads a secret afresh, again while the extension is not ready or out of order.
+        """Reads a secret. Tries again while the extension is not ready or fails.
 
         Args:
             secret_id: name or ARN of the secret.

@@ -19,13 +19,13 @@ def sdk_date(time: datetime) -> str:
 
 
 def canonical_path(path: str) -> str:
-    """Each segment decoded once and encoded anew, ended by ``/``; what is sent keeps its form."""
+    """The signed path: each segment decoded once and encoded again, with a final ``/``."""
     encoded = quote(unquote(path), safe="/~")
     return encoded if encoded.endswith("/") else encoded + "/"
 
 
 def canonical_query(query: str) -> str:
-    """Decoded pairs sorted by name, then by value, each encoded anew; a blank is ``%20``."""
+    """Decoded pairs sorted by name, then by value, each encoded again; a blank is ``%20``."""
     pairs = (part.partition("=") for part in query.split("&") if part)
     decoded = sorted((unquote(name), unquote(value)) for name, _, value in pairs)
     return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in decoded)

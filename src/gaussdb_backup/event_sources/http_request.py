@@ -139,7 +139,7 @@ def _body(event: Mapping[str, JsonValue]) -> bytes | None:
 
 
 def _has_identity_2(context: Mapping[str, JsonValue]) -> bool:
-    """Payload 2.0: an IAM, JWT or Lambda authorizer says something about the caller."""
+    """Payload 2.0: an IAM, JWT or Lambda authorizer has identified the caller."""
     authorizer = mapping(context.get("authorizer"))
     return any(_has_value(authorizer.get(kind)) for kind in ("iam", "jwt", "lambda"))
 
@@ -161,7 +161,7 @@ def _has_identity_1(context: Mapping[str, JsonValue]) -> bool:
 def _has_value(part: JsonValue) -> bool:
     """Whether there is any value in it that is neither null nor an empty text.
 
-    Without recursion, because the depth of the event is up to whoever sends it.
+    Without recursion, because the sender decides the depth of the event.
     """
     remaining = [part]
     while remaining:

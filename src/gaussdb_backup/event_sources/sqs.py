@@ -37,7 +37,7 @@ class Sqs(EventSource):
     shape = "Records, or a list, of SQS messages (eventSource aws:sqs, messageId, body)"
 
     def matches(self, event: JsonValue) -> bool:
-        """Every record is from SQS and has an ID, without which its failure could not be told."""
+        """Every record is from SQS and has an ID, without which its failure cannot be reported."""
         records = _records(event)
         return bool(records) and all(
             record.get("eventSource") == "aws:sqs" and text(record.get("messageId"))

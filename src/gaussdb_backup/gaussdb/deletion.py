@@ -33,12 +33,12 @@ def delete_backup(gaussdb: GaussDB, backup_id: str) -> Evidence | BackupError:
 
     Args:
         gaussdb: the API, as the user that may delete.
-        backup_id: an ID that can stand in a path as it is.
+        backup_id: an ID that needs no encoding in a path.
 
     Returns:
         What the service said when it accepted the deletion, or: ``BackupNotFound`` where the
         backup is gone already, ``Throttled`` where the service asks for fewer requests,
-        ``ServiceUnavailable`` where nobody knows whether the backup is deleted, and each other
+        ``ServiceUnavailable`` if it is unknown whether the backup is deleted, and each other
         error where the service refuses to delete this backup.
 
     Raises:

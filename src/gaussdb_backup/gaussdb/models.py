@@ -83,7 +83,7 @@ class CreateResponse(ApiModel):
 class NotAuthorized(NamedTuple):
     """The request was not sent, or not again, because there are no credentials to send it with.
 
-    A failed log-in is no failed request: nobody must repeat it (CONTRACT 3).
+    A failed log-in is no failed request, so it is not repeated.
     """
 
     error: BackupError

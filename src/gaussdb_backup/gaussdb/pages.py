@@ -81,7 +81,7 @@ class Reading(NamedTuple, Generic[Model]):
     Args:
         entries: those that can be read.
         listed: how many there were, readable or not.
-        total: what the first page says of their number.
+        total: ``total_count`` of the first page.
         agrees: the pages may be those of one list that did not change meanwhile.
         is_over: there is nothing more to read.
         last: the last page.

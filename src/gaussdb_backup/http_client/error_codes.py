@@ -1,4 +1,4 @@
-"""What the error codes of the cloud mean to a backup, and which error of ours each becomes.
+"""The error codes of the cloud, and the error of this package that each one becomes.
 
 Sources: Open Telekom Cloud, "GaussDB(openGauss) API Reference", "Error Codes" and "Status Codes";
 "API Gateway", "Error Codes"; for codes that those pages lack, the retry lists of Huawei's Terraform

@@ -70,12 +70,12 @@ def name_part(response: Response, part: str) -> str:
 
 
 def is_out_of_order(status: int) -> bool:
-    """Whether a status says only that the same request may succeed later."""
+    """Whether a status means that the same request may succeed later."""
     return status in {408, 425, 429} or status >= 500
 
 
 def read_evidence(response: Response) -> Evidence:
-    """What a response says of itself, in any of the shapes that the cloud's parts use."""
+    """The error in a response, in any of the forms that parts of the cloud use."""
     parts = _parts(response.body)
     code, message = _code(parts), _message(parts)
     request_id = next(_texts(parts, "request_id"), None) or response.headers.get("X-Request-Id")

@@ -66,7 +66,7 @@ class ResponseLost(_Failure):
 
 
 class Transport:
-    """Kept-alive connections to the hosts that one function talks to."""
+    """Keep-alive connections to the hosts that the function calls."""
 
     def __init__(self) -> None:
         self._adapter = _Adapter()
