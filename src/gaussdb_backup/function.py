@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from typing import Final, ParamSpec, Protocol, TypeVar
 
@@ -118,11 +118,11 @@ class BackupFunction:
     def _response(self, source: EventSource, results: Sequence[DeliveryResult]) -> JsonValue:
         """The response of the event source; if it has a bug, the replies as they are."""
         try:
-            return source.response(results)
-        except BackupError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the outcome is known and must be returned
-            self._record(self._telemetry.log_telemetry_failure, error)
+            return self._guarded(lambda: source.response(results))
+        except InternalError as bug:
+            if any(result.end is bug for result in results):
+                raise
+            self._record(self._telemetry.log_telemetry_failure, bug)
         replies = replies_or_raise(results)
         return replies[0] if len(replies) == 1 else {"replies": replies}
 
@@ -213,13 +213,17 @@ class BackupFunction:
     def _record(self, record: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Writes logs or metrics. A failure there is logged, and does not change the outcome."""
         try:
-            record(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - the outcome is known and must be returned
-            with suppress(Exception):  # perhaps the log itself is what fails
-                self._telemetry.log_telemetry_failure(error)
+            self._guarded(lambda: record(*args, **kwargs))
+        except InternalError as bug:
+            with suppress(InternalError):  # perhaps the log itself is what fails
+                self._guarded(partial(self._telemetry.log_telemetry_failure, bug))
 
     def _guarded(self, work: Callable[[], T]) -> T:
-        """The last resort: an unexpected exception becomes an ``InternalError`` without details."""
+        """The last resort: an unexpected exception becomes an ``InternalError`` without details.
+
+        Raises:
+            BackupError: what the work raises, or an ``InternalError`` in place of anything else.
+        """
         try:
             return work()
         except BackupError:

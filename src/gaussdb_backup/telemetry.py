@@ -78,9 +78,9 @@ class Telemetry:
         """Logs why the webhook keys cannot be read, which the sender must not learn."""
         self.log(logging.ERROR, "webhook keys unavailable", error_fields(error))
 
-    def log_telemetry_failure(self, error: Exception) -> None:
+    def log_telemetry_failure(self, bug: InternalError) -> None:
         """Logs a failure in logging or measuring, without any of the data."""
-        self.log(logging.ERROR, "telemetry failed", exception_fields(InternalError(error)))
+        self.log(logging.ERROR, "telemetry failed", exception_fields(bug))
 
     def add_api_calls(self, milliseconds: Iterable[float]) -> None:
         """Counts the calls to GaussDB.
