@@ -140,16 +140,21 @@ def _demand_second_secret(settings: Settings) -> None:
         return
     if settings.RETENTION_SECRET_ID is None:
         raise ConfigurationError("RETENTION_SECRET_ID: is missing, and RETENTION says delete")
-    if _names(settings.RETENTION_SECRET_ID) & _names(settings.CREDENTIALS_SECRET_ID):
+    if _may_be_same(settings.RETENTION_SECRET_ID, settings.CREDENTIALS_SECRET_ID):
         raise ConfigurationError(
             "RETENTION_SECRET_ID: must be another secret than CREDENTIALS_SECRET_ID"
         )
 
 
-def _names(secret_id: str) -> set[str]:
-    """The names that a secret's name or ARN may mean: an ARN ends in six letters of AWS's own."""
-    name = secret_id.rpartition(":secret:")[2]
-    return {name} if name == secret_id else {name, re.sub(r"-[A-Za-z0-9]{6}$", "", name)}
+def _may_be_same(one: str, other: str) -> bool:
+    """Whether two names or ARNs may be those of one secret; AWS ends an ARN in six letters."""
+    account, _, name = one.rpartition(":secret:")
+    other_account, _, other_name = other.rpartition(":secret:")
+    if account and other_account and account != other_account:
+        return False
+    is_longer = account and re.fullmatch(f"{re.escape(other_name)}-[A-Za-z0-9]{{6}}", name)
+    is_shorter = other_account and re.fullmatch(f"{re.escape(name)}-[A-Za-z0-9]{{6}}", other_name)
+    return name == other_name or bool(is_longer or is_shorter)
 
 
 def _fault(kind: str, message: str) -> str:

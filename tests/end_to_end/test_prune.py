@@ -484,7 +484,7 @@ def assert_refused(harness: Harness, event: Any, error_name: str) -> None:
 
 def test_null_and_fields_of_tracers_count_as_absent(harness: Harness) -> None:
     """As in every payload."""
-    payload = {**PRUNE, "dry_run": None, "max_deletions": None, "scheduled_time": None}
+    payload = {**PRUNE, "dry_run": None, "max_deletions": None, "name": None, "_trace": "1"}
     assert harness.invoke(payload).error is None
 
 

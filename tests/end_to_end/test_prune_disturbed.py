@@ -133,6 +133,7 @@ def runs_on_one_cloud(dice: Random, runs: int, found: Disturbed) -> None:
             run_once(harness, ledger, dice.choice([1.0, 3.0, 29.0]))
             harness.time.advance(dice.choice([1.0, 60.0, 1200.0]))
         harness.emulator.faults.clear()
+        harness.emulator.deleting_seconds = 0.0
         harness.time.advance(1200)
         ledger.check_all([run_once(harness, ledger, 60.0) for _ in range(MAX_RUNS_TO_RECOVER)])
         gone = others - {backup.id for backup in harness.emulator.backups}

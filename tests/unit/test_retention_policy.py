@@ -147,6 +147,10 @@ def test_the_creating_users_secret_is_not_the_deleting_users(creating: str, dele
         (f"{ARN}{CREATING}-a1B2c3", f"{ARN}{CREATING}-delete-a1B2c3"),
         (f"{ARN}{CREATING}-a1B2c3", DELETING),
         ("creates", "deletes"),
+        (f"{ARN}gaussdb-create", f"{ARN}gaussdb-delete"),
+        (f"{ARN}gaussdb-a1B2c3", f"{ARN}gaussdb-delete-a1B2c3"),
+        (f"{ARN}{CREATING}-a1B2c3", f"{ARN.replace('eu-central-1', 'eu-west-1')}{CREATING}-a1B2c3"),
+        (CREATING, f"{CREATING}-a1B2c3"),
     ],
 )
 def test_two_secrets_are_two(creating: str, deleting: str) -> None:
