@@ -166,8 +166,8 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         (
             Change(
                 "actions/matching",
-                "        return LookupResult(LookupStatus.INCONCLUSIVE, backup)\n",
-                "        return LookupResult(LookupStatus.OTHER)\n",
+                "return LookupResult(status=LookupStatus.INCONCLUSIVE, backup=backup)",
+                "return LookupResult(status=LookupStatus.OTHER)",
             ),
         ),
     ),
@@ -280,7 +280,7 @@ CAUGHT_BY_TESTS: Final[dict[str, Mutant]] = CAUGHT_BY_CHAOS | {
         (
             Change(
                 "actions/create_state",
-                "return Wait(pause) if pause <= remaining else",
+                "return Wait(seconds=pause) if pause <= remaining else",
                 "return Wait(min(pause, remaining)) if remaining > 0 else",
             ),
         ),

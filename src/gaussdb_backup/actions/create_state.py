@@ -143,24 +143,24 @@ def next_step(state: CreateState, remaining: float, backoff: float) -> Step:
     """
     match state.response:
         case None:
-            return Call.CREATE if remaining >= 0 else Fail(_no_time())
+            return Call.CREATE if remaining >= 0 else Fail(error=_no_time())
         case CreateResponse(backup=backup, job_id=job_id):
             return Succeed(outcome="created", backup=backup, job=Job(id=job_id))
         case NotAuthorized(error=error):
-            return Fail(state.unresolved or error)
+            return Fail(error=state.unresolved or error)
         case BackupError() as error:
             if isinstance(error, NOT_ACCEPTED) and state.unresolved is None:
                 return _after_pause(Call.CREATE, error, state, remaining, backoff)
             if isinstance(error, UNDECIDED) or state.unresolved is not None:
                 return _by_the_list(error, state, remaining, backoff)
-            return Fail(error)
+            return Fail(error=error)
 
 
 def _by_the_list(error: BackupError, state: CreateState, remaining: float, backoff: float) -> Step:
     look_up = Call.LOOK_UP_EVERYWHERE if isinstance(error, NameTaken) else Call.LOOK_UP
     match state.lookup:
         case None:
-            return look_up if remaining >= 0 else Fail(_verdict(state))
+            return look_up if remaining >= 0 else Fail(error=_verdict(state))
         case LookupResult(status=LookupStatus.NOT_FOUND) if isinstance(error, NameTaken):
             return _after_pause(look_up, error, state, remaining, backoff)
         case LookupResult(status=LookupStatus.NOT_FOUND) if state.unresolved and isinstance(
@@ -192,9 +192,11 @@ def _by_the_backup(lookup: LookupResult, error: BackupError, state: CreateState)
         case LookupResult(status=LookupStatus.OWN_FAILED, backup=Backup() as backup):
             return _backup_failed(backup, state.job or Job(), error)
         case LookupResult(status=LookupStatus.DELETING):
-            return Fail(InstanceBusy("this event's backup is being deleted"))
+            return Fail(error=InstanceBusy("this event's backup is being deleted"))
         case _:
-            return Fail(NameTaken("the name belongs to another backup", evidence=error.evidence))
+            return Fail(
+                error=NameTaken("the name belongs to another backup", evidence=error.evidence)
+            )
 
 
 def _may_look_again(lookup: LookupResult, error: BackupError, state: CreateState) -> bool:
@@ -215,7 +217,7 @@ def _after_pause(
         if state.throttled >= MAX_THROTTLED:
             return _fail(state)
         pause = max(pause, throttle_pause(state.throttled, error.retry_after))
-    return Wait(pause) if pause <= remaining else _fail(state)
+    return Wait(seconds=pause) if pause <= remaining else _fail(state)
 
 
 def _fail(state: CreateState) -> Fail:
@@ -223,7 +225,7 @@ def _fail(state: CreateState) -> Fail:
     error = _verdict(state)
     unread = state.lookup.error if state.lookup is not None else None
     if unread is None:
-        return Fail(error)
+        return Fail(error=error)
     told = f"{error.detail}; the list of backups could not be read: {unread.detail}"
     fields = {
         "lookup_error": type(unread).__name__,

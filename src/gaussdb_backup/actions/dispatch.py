@@ -164,4 +164,6 @@ def _prune(
     if is_deleting(request, retention.policy):
         gaussdb = gaussdb.with_auth(retention.deleting_auth())
     result = prune(request, retention.policy, gaussdb, log)
-    return ActionResult(prune_reply(request, result), "prune finished", prune_fields(result))
+    return ActionResult(
+        reply=prune_reply(request, result), message="prune finished", fields=prune_fields(result)
+    )

@@ -62,7 +62,7 @@ def match_backups(request: CreateRequest, backups: Iterable[Backup], now: dateti
     return min(
         results,
         key=lambda result: _PREFERRED.index(result.status),
-        default=LookupResult(LookupStatus.NOT_FOUND),
+        default=LookupResult(status=LookupStatus.NOT_FOUND),
     )
 
 
@@ -85,12 +85,12 @@ _BY_STATUS: Final = {
 def _match(request: CreateRequest, backup: Backup, now: datetime) -> LookupResult:
     began = backup.began_at()
     if not _fits(request, backup):
-        return LookupResult(LookupStatus.OTHER)
+        return LookupResult(status=LookupStatus.OTHER)
     earliest = _earliest(request, now)
     if began is None and earliest is not None:
-        return LookupResult(LookupStatus.INCONCLUSIVE, backup)
+        return LookupResult(status=LookupStatus.INCONCLUSIVE, backup=backup)
     if began is not None and earliest is not None and began < earliest:
-        return LookupResult(LookupStatus.OTHER)
+        return LookupResult(status=LookupStatus.OTHER)
     return LookupResult(
         status=_BY_STATUS.get(backup.status, LookupStatus.INCONCLUSIVE),
         backup=backup,

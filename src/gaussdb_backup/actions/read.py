@@ -97,7 +97,9 @@ def read_status(request: StatusRequest, gaussdb: GaussDB) -> StatusResult:
         raise BackupNotFound("the backup is being deleted")
     if backup.status not in OUTCOME_BY_STATUS:
         raise ServiceUnavailable("the service lists the backup in a state that is not documented")
-    return StatusResult(OUTCOME_BY_STATUS[backup.status], backup, find_job(gaussdb, backup))
+    return StatusResult(
+        outcome=OUTCOME_BY_STATUS[backup.status], backup=backup, job=find_job(gaussdb, backup)
+    )
 
 
 def check_instance(request: CheckRequest, gaussdb: GaussDB) -> tuple[Readiness, Instance]:
@@ -145,8 +147,8 @@ def newest_backup_age(request: VerifyRequest, gaussdb: GaussDB) -> BackupAge:
         listing.whole()  # raises where the list may have more entries than were read
         if age.undated:
             raise ServiceUnavailable(
-                f"begin_time of {age.undated} completed backups cannot be read, because it has"
-                " no zone or is no time: their age is not known"
+                f"the service lists {age.undated} completed backup(s) whose begin_time has no"
+                " zone or is no time, so that their age is not known"
             )
     return age
 

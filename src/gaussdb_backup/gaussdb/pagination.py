@@ -111,7 +111,7 @@ def read_list(gaussdb: GaussDB, query: ListQuery[Model]) -> Listing[Model]:
         gaussdb: the API, for this delivery.
         query: which list, and what of it.
     """
-    listing: Listing[Model] = Listing(())
+    listing: Listing[Model] = Listing(entries=())
     for _ in range(MAX_READINGS):
         listing = _read_once(gaussdb, query)
         if listing.error or listing.is_whole or query.is_enough(listing.entries):
