@@ -106,7 +106,7 @@ drill: linux $(VENV_RUN) ## play eight incidents, each with its log line and the
 	@$(RUN)/bin/python -m tests.local_cloud.commands.drill
 
 chaos: linux $(VENV) ## run N=2000 random disturbances
-	@$(PY) -m tests.local_cloud.chaos $(N)
+	@PYTHONPATH=src $(PY) -m tests.local_cloud.chaos $(N)
 
 fuzz: linux $(VENV) ## run the function on N=2000 mutated sample events (ARGS=seed)
 	@PYTHONPATH=src $(PY) -m tests.fuzz $(N) $(ARGS)

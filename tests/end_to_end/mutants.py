@@ -65,5 +65,5 @@ def run_tests(sources: Path, *tests: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # it starts in half the time
         text=True,
-        timeout=120,
+        timeout=600,
     )
