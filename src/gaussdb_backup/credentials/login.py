@@ -27,6 +27,8 @@ from gaussdb_backup.errors import (
 from gaussdb_backup.http_client.pauses import fits, longest_backoff, throttle_pause
 
 MAX_LOGINS_PER_INVOCATION: Final = 5
+# one less than what locks an account, because a secret that was right may have become wrong
+MAX_LOST_LOGINS: Final = 4
 # at most five requests, so the pauses must outlast a short outage
 FIRST_BACKOFF: Final = 2
 
@@ -66,10 +68,10 @@ def log_in(
     """
     clock = deadline.clock
     error: BackupError | None = None
-    refusals = 0
+    refusals = lost = 0
     while True:
         attempt = Attempt(version, clock.now(), invocation)
-        reason = reason_against(guard, attempt) or _reason_to_stop(requests)
+        reason = reason_against(guard, attempt) or _reason_to_stop(requests, lost)
         if reason is not None:
             return LoginResult(_combined(error, reason), guard, requests)
         result = request()
@@ -79,10 +81,11 @@ def log_in(
         guard = _after_failure(guard, attempt, result)
         error = result.error
         refusals += isinstance(error, Throttled)
+        lost += result.is_lost
         pause = _pause(error, requests, refusals)
         if not result.may_retry or not fits(pause, deadline.remaining()):
             return LoginResult(error, guard, requests)
-        if reason_against(guard, attempt) is None and _reason_to_stop(requests) is None:
+        if reason_against(guard, attempt) is None and _reason_to_stop(requests, lost) is None:
             clock.sleep(pause)
 
 
@@ -92,8 +95,8 @@ def _after_failure(guard: GuardState, attempt: Attempt, failure: LoginFailure) -
     return after_lost_response(guard, attempt) if failure.is_lost else guard
 
 
-def _reason_to_stop(requests: int) -> ServiceUnavailable | None:
-    if requests < MAX_LOGINS_PER_INVOCATION:
+def _reason_to_stop(requests: int, lost: int) -> ServiceUnavailable | None:
+    if requests < MAX_LOGINS_PER_INVOCATION and lost < MAX_LOST_LOGINS:
         return None
     return ServiceUnavailable(
         f"this invocation has sent {requests} log-ins to IAM; the next one tries again"

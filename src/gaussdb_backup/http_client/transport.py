@@ -91,15 +91,15 @@ class Transport:
         body: bytes | None = None,
         auth: AuthBase | None = None,
     ) -> Response:
-        """Sends one request and waits for its whole answer.
+        """Sends one request and waits for its whole response.
 
         Args:
             method: the HTTP method.
             url: the URL as it is to be sent, its query encoded.
-            seconds: the longest that sending and answering together may take.
+            seconds: the longest that sending and responding together may take.
             headers: further headers.
             body: the body's bytes.
-            auth: what authorises the request; applied last, over the bytes that are sent.
+            auth: what authorizes the request; applied last, over the bytes that are sent.
 
         Raises:
             NotSent: there was no connection, or no usable CA bundle.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 
+from tests.local_cloud.chaos.credential_ledger import CredentialLedger, Use, credentials_of
 from tests.local_cloud.chaos.ledger import ACCEPTED, MAX_DELIVERIES, Delivery, Ledger
 from tests.local_cloud.chaos.pruning import PRUNE, PRUNED, PruneLedger
 from tests.local_cloud.chaos.results import deliveries_of
@@ -47,6 +48,7 @@ class ChaosRun:
         events: the events so far.
         ledger: the deliveries so far.
         prunes: the runs of `prune` so far.
+        credential_ledger: the log-ins and signatures so far.
         disturbances: how many disturbances of each kind occurred.
     """
 
@@ -60,7 +62,9 @@ class ChaosRun:
         self.workers: list[Worker] = []
         self.events: list[SourceEvent] = []
         self.disturbances: Counter[str] = Counter()
+        self.credential_ledger = CredentialLedger()
         self._senders: list[Worker | None] = []
+        self._credentials: list[str | None] = []
         self._ahead = 0.0
         self._refused_until = 0.0
         self.emulator.faults.script([self._sender_recorder()])
@@ -71,6 +75,7 @@ class ChaosRun:
         def record(request: Request) -> bool:
             senders = (worker for worker in self.workers if worker.is_sender(request))
             self._senders.append(next(senders, None))
+            self._credentials.append(credentials_of(request))
             return False
 
         return Fault(where=record)
@@ -95,6 +100,15 @@ class ChaosRun:
         """Lets the database service refuse connections for `seconds` of real time."""
         self._refused_until = time.monotonic() + seconds
         self.emulator.refuse_connections(seconds)
+
+    def drop_connections(self) -> None:
+        """Drops all connections."""
+        self.credential_ledger.drops.append(self.emulator.clock.now())
+        self.emulator.drop_connections()
+
+    def clear_faults(self) -> None:
+        """Removes all pending faults."""
+        self.emulator.faults.script([self._sender_recorder()])
 
     def add_other_backups(self, number: int) -> None:
         """Adds backups that belong to no event."""
@@ -165,6 +179,9 @@ class ChaosRun:
         """The result of one invocation, and the requests that it sent."""
         if worker.environment is None:
             worker.environment = self._fork_server.start(worker.variables)
+            worker.starts += 1
+            worker.forget_failures()
+        environment = (worker.name, worker.starts)
         seen = len(self._senders)
         try:
             result = worker.environment.invoke(
@@ -180,6 +197,13 @@ class ChaosRun:
         calls = self.emulator.calls[seen:]
         senders = self._senders[seen : seen + len(calls)]
         own = [call for call, sender in zip(calls, senders, strict=True) if sender is worker]
+        credentials = self._credentials[seen : seen + len(calls)]
+        uses = [
+            Use(call, carried)
+            for call, sender, carried in zip(calls, senders, credentials, strict=True)
+            if sender is worker and carried is not None
+        ]
+        self.credential_ledger.add_invocation(environment, uses)
         return result, own
 
     def finish(self, tally: Tally) -> None:
@@ -188,6 +212,7 @@ class ChaosRun:
         self._prune_until_success()
         rounds = self._deliver_until_success()
         self.ledger.check_all(self.events, rounds)
+        self.ledger.violations += self._lock_out_violations()
         needed = max(rounds.values(), default=MAX_DELIVERIES + 1)
         tally.add_ledger(self.ledger, self.events, needed)
         senders = zip(self.emulator.calls, self._senders, strict=True)
@@ -197,13 +222,23 @@ class ChaosRun:
 
     def _end_faults(self) -> None:
         """Removes all faults and lets everything that is under way finish."""
-        self.emulator.faults.script([self._sender_recorder()])
+        self.clear_faults()
         self.emulator.list_lag = 0.0
         self.emulator.backup_seconds = 0.0
         self.emulator.jobs_show_backups = True
         _clear_responses(self.cloud.secrets)
         time.sleep(max(0.0, self._refused_until + 0.05 - time.monotonic()))
+        for worker in self.workers:
+            if worker.is_broken:
+                worker.rotate_credentials()
         self.recover(REFUSAL_STANDS_SECONDS)
+
+    def _lock_out_violations(self) -> list[str]:
+        iam = self.emulator.iam
+        wrong = self.credential_ledger.wrong_log_ins()
+        locked = [f"{iam.lock_outs} accounts were locked: {wrong}"] if iam.lock_outs else []
+        blocked = [f"{iam.blocked_keys} access keys were blocked"] if iam.blocked_keys else []
+        return [*locked, *blocked, *self.credential_ledger.violations]
 
     def _prune_until_success(self) -> None:
         """Prunes until a run succeeds, and checks what is left."""

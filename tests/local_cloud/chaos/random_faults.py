@@ -78,7 +78,28 @@ NOT_DELETED: Final = tuple(
     for code in ("DBS.201208", "DBS.301024", "DBS.201202", "DBS.201010", "DBS.201203")
 )
 WHEN: Final[tuple[When | None, ...]] = ("before", "after", "after", None)
-LOG_IN_FAULTS: Final = (*LOST, Fault(kind="cut"), Fault(status=500), Fault(status=503))
+# IAM does not judge the log-in: it is out of order, throttles, or a load balancer responds.
+LOG_IN_NOT_JUDGED: Final = (
+    *LOST,
+    Fault(status=500),
+    Fault(status=503, retry_after=2),
+    Fault(kind="html", status=503),
+    Fault(kind="html", status=403),
+    Fault(kind="html", status=404),
+    Fault(kind="html", status=408),
+    Fault(status=425),
+    *(Fault(status=429, retry_after=seconds) for seconds in (None, 1, 3600)),
+    Fault(status=429, body={"error_code": "IAM.0012", "error_msg": "10 times per 60 seconds"}),
+)
+# IAM judges it, and the verdict is lost. Not with 503, which says that it did not judge.
+LOG_IN_JUDGED: Final = (
+    *(replace(fault, when="after") for fault in LOST if fault.kind != "empty"),
+    Fault(status=504, when="after"),
+    Fault(kind="html", status=200, when="after"),
+    Fault(kind="truncated"),
+    Fault(kind="cut"),
+    Fault(kind="slow", seconds=0.7),
+)
 
 
 def random_fault(random: Random) -> Fault:
@@ -98,7 +119,7 @@ def random_fault(random: Random) -> Fault:
         case "not deleted":
             return replace(random.choice(NOT_DELETED), times=random.choice([1, 1, 3]))
         case _:
-            fault = random.choice(LOG_IN_FAULTS)
+            fault = random.choice([*LOG_IN_NOT_JUDGED, *LOG_IN_JUDGED])
             return replace(fault, operation=LOG_IN, times=random.randint(1, 3))
     return replace(
         fault,

@@ -26,6 +26,8 @@ class Worker:
     Attributes:
         environment: the process, if it runs.
         variables: the environment variables of the function.
+        starts: how many processes were started; the number of the current one.
+        is_broken: whether the secret does not hold what the cloud accepts.
     """
 
     def __init__(
@@ -36,8 +38,10 @@ class Worker:
         self.deleting_name = f"{self.name}-deletes"
         self._names = (self.name, self.deleting_name)
         self._cloud = cloud
-        self._by_key = by_key
+        self.by_key = by_key
         self._version = 0
+        self.starts = 0
+        self.is_broken = False
         self.environment: ExecutionEnvironment | None = None
         self._store_credentials()
 
@@ -46,7 +50,7 @@ class Worker:
         self._cloud.secrets.put(creates, self._credentials(self.name, "backup"))
         self._cloud.secrets.put(deletes, self._credentials(self.deleting_name, "delete"))
         self.variables = {
-            **self._cloud.environment("aksk" if self._by_key else "password"),
+            **self._cloud.environment("aksk" if self.by_key else "password"),
             "CREDENTIALS_SECRET_ID": creates,
             "RETENTION": policy_json("delete", **COUNTS),
             "RETENTION_SECRET_ID": deletes,
@@ -56,22 +60,54 @@ class Worker:
         iam = self._cloud.emulator.iam
         password = f"not-a-real-password-{self._version}"
         owner = iam.add_user(name, password, USER["domain_name"], permission=permission)
-        if self._by_key:
+        if self.by_key:
             keys = {**ACCESS_KEY, "access_key": f"{name}-{self._version}"}
             iam.add_access_key(keys["access_key"], keys["secret_key"], user=owner)
             return keys
         return {**USER, "username": name, "password": password}
 
     def rotate_credentials(self) -> None:
-        """Stores new credentials in the secret and invalidates the old ones."""
-        iam = self._cloud.emulator.iam
-        for name in (self.name, self.deleting_name):
-            if self._by_key:
-                iam.remove_access_key(f"{name}-{self._version}")
-            else:
-                iam.change_password(name, "not-a-real-password-any-more", USER["domain_name"])
+        """Stores new credentials in the secrets and invalidates the old ones."""
+        for name in self._names:
+            self._invalidate(name)
         self._version += 1
         self._store_credentials()
+        self.is_broken = False
+
+    def mistype_secret(self) -> None:
+        """Stores new credentials of which the secret half is wrong."""
+        self._version += 1
+        secret = self._credentials(self.name, "backup")
+        key = "secret_key" if self.by_key else "password"
+        self._cloud.secrets.put(
+            f"gaussdb-backup/{self.name}", {**secret, key: secret[key] + "-mistyped"}
+        )
+        self._cloud.emulator.iam.revoke_tokens()
+        self.is_broken = True
+
+    def change_credentials_early(self) -> None:
+        """Invalidates the credentials; the secret does not follow yet."""
+        self._invalidate(self.name)
+        self.is_broken = True
+
+    def forget_failures(self) -> None:
+        """Lets the cloud forget failures, because the rules bound those of one environment."""
+        iam = self._cloud.emulator.iam
+        for name in self._names:
+            user = iam.find_user(name, USER["domain_name"])
+            key = iam.access_key(f"{name}-{self._version}")
+            if user is not None:
+                user.failures.clear()
+            if key is not None:
+                key.failures = 0
+
+    def _invalidate(self, name: str) -> None:
+        iam = self._cloud.emulator.iam
+        access_key = f"{name}-{self._version}"
+        if not self.by_key:
+            iam.change_password(name, "not-a-real-password-any-more", USER["domain_name"])
+        elif iam.access_key(access_key) is not None:
+            iam.remove_access_key(access_key)
 
     def is_sender(self, request: Request) -> bool:
         """Whether a request carries the credentials of this worker, or logs in with them."""
