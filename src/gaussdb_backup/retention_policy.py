@@ -6,7 +6,7 @@ It comes from the environment and never from a payload, so that no event decides
 import json
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from gaussdb_backup.payload_models import KEY_LENGTH, NAME_PATTERN, PREFIX_PATTERN
 
@@ -14,6 +14,7 @@ KEY_TIME: Final = "YYYY-MM-DDTHH:MM:SSZ"
 MAX_KEPT_NAMES: Final = 40
 
 _NO_POLICY: Final = "must be a JSON object of the fields that the README names"
+_TWICE: Final = "names a field twice"
 _NO_COUNT: Final = "one of last, daily, weekly, monthly and yearly must be above 0"
 
 
@@ -67,11 +68,9 @@ def read_policy(text: str) -> RetentionPolicy:
     Raises:
         ValueError: in one line, what is wrong with it, without its value.
     """
+    _check_each_once(text)
     try:
-        json.loads(text, object_pairs_hook=_each_once)
         policy = RetentionPolicy.model_validate_json(text, strict=True)
-    except (json.JSONDecodeError, RecursionError):
-        raise ValueError(_NO_POLICY) from None
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         fields = {str(fault["loc"][0]) for fault in faults if fault["loc"]}
@@ -82,11 +81,19 @@ def read_policy(text: str) -> RetentionPolicy:
     return policy
 
 
-def _each_once(fields: list[tuple[str, JsonValue]]) -> None:
-    """Refuses a field that is given twice, of which JSON would take the last."""
-    names = [name for name, _ in fields]
-    if len(names) != len(set(names)):
-        raise ValueError("names a field twice")
+def _check_each_once(text: str) -> None:
+    """Refuses a field that is given twice, of which JSON would take the last.
+
+    Raises:
+        ValueError: there is one, or the text is not JSON.
+    """
+    objects: list[list[str]] = []
+    try:
+        json.loads(text, object_pairs_hook=lambda pairs: objects.append([n for n, _ in pairs]))
+    except (ValueError, RecursionError):
+        raise ValueError(_NO_POLICY) from None
+    if any(len(names) != len(set(names)) for names in objects):
+        raise ValueError(_TWICE)
 
 
 def _fault(fields: list[str]) -> str:

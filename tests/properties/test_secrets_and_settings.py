@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hypothesis import given
@@ -14,6 +15,7 @@ from gaussdb_backup.credentials.models import (
 )
 from gaussdb_backup.credentials.secret_store import Secret
 from gaussdb_backup.errors import ConfigurationError, SecretUnavailable
+from gaussdb_backup.retention_policy import RetentionPolicy
 from gaussdb_backup.settings import Settings, read_settings
 from tests.properties.strategies import LAW, TEXTS, json_values, spoilt
 
@@ -80,6 +82,16 @@ def test_no_password_is_shown_by_accident(password: str) -> None:
     assert MARK not in repr(read(value))
 
 
+POLICIES = st.one_of(
+    MARKED,
+    json_values().map(json.dumps),
+    st.dictionaries(
+        st.sampled_from(sorted(RetentionPolicy.model_fields)) | MARKED,
+        st.one_of(
+            st.integers(-1, 1001), MARKED, st.lists(MARKED), st.sampled_from(["report", "delete"])
+        ),
+    ).map(json.dumps),
+)
 ENVIRONMENTS = st.fixed_dictionaries(
     {
         "GAUSSDB_ENDPOINT": st.just("https://gaussdb.example") | MARKED,
@@ -97,6 +109,8 @@ ENVIRONMENTS = st.fixed_dictionaries(
         "AWS_SESSION_TOKEN": MARKED,
         "AWS_CONTAINER_AUTHORIZATION_TOKEN": MARKED,
         "POWERTOOLS_SERVICE_NAME": TEXTS,
+        "RETENTION": POLICIES,
+        "RETENTION_SECRET_ID": st.just("gaussdb-backup/password") | MARKED,
     },
 )
 

@@ -86,7 +86,18 @@ def test_all_counts_zero_are_no_policy() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [SPOKEN, "last=7 daily=14", "[]", "null", "7", '"delete"', "{", policy_json(hourly=SPOKEN)],
+    [
+        "9" * 5000,
+        "[" * 10**5,
+        SPOKEN,
+        "last=7 daily=14",
+        "[]",
+        "null",
+        "7",
+        '"delete"',
+        "{",
+        policy_json(hourly=SPOKEN),
+    ],
 )
 def test_what_is_no_policy_is_refused_without_being_shown(text: str) -> None:
     """A field that is unknown may be one that was misspelt."""
