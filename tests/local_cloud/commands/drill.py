@@ -1,7 +1,6 @@
-"""`make drill`: eight incidents on the local cloud, each with its log line and the runbook's help.
+"""`make drill`: plays eight incidents on the local cloud, with log lines and runbook sections.
 
-For whoever is going to be on call: what an incident looks like, and where the runbook says what to
-do about it.
+It shows future operators what an incident looks like and where the runbook describes the cure.
 """
 
 from __future__ import annotations
@@ -31,27 +30,27 @@ if TYPE_CHECKING:
 RUNBOOK: Final = Path(__file__).resolve().parents[3] / "docs/runbook.md"
 _CREATE: Final = "CreateManualBackup"
 _ALWAYS: Final = 1000
-# Long enough for the function to try again, short enough to look at eight of them.
+# Long enough for a retry, and short enough for eight incidents.
 _TIMEOUT_SECONDS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something that goes wrong.
+    """One incident.
 
     Attributes:
-        title: its name.
-        story: what happens in the cloud.
-        error: the error as which the function reports it.
-        faults: what goes wrong with calls to the cloud.
-        prepare: what is wrong with the cloud before the event.
-        first: an event that the function gets before the one that fails; the second is shown.
-        between: what happens after the first.
-        second: the event that fails.
+        title: the name of the incident.
+        description: a description of the incident.
+        error: the error that the function reports.
+        faults: the faults of requests.
+        prepare: changes the cloud before the event.
+        first: the time of an event before the failing one, if there is one.
+        between: changes the cloud after the first event.
+        second: the time of the failing event.
     """
 
     title: str
-    story: str
+    description: str
     error: str
     faults: Sequence[Fault] = ()
     prepare: Callable[[LocalCloud], object] = field(default=lambda _: None)
@@ -125,9 +124,9 @@ INCIDENTS: Final = (
 
 
 def main() -> None:
-    """Exits with 1 if an incident did not end as it should."""
+    """Exits with 1 if an incident did not end with its error."""
     for number, incident in enumerate(INCIDENTS, start=1):
-        _say(f"==> {number} of {len(INCIDENTS)}: {incident.title}", incident.story, "")
+        _say(f"==> {number} of {len(INCIDENTS)}: {incident.title}", incident.description, "")
         line = play(incident)
         _say("The log line:", line, "")
         if json.loads(line)["error"] != incident.error:
@@ -137,7 +136,7 @@ def main() -> None:
 
 
 def play(incident: Incident) -> str:
-    """The line that the function logs over an incident."""
+    """Plays an incident and returns the function's log line."""
     with LocalCloud() as cloud:
         incident.prepare(cloud)
         with LambdaRuntime(cloud.environment(), timeout_seconds=_TIMEOUT_SECONDS) as function:

@@ -1,6 +1,6 @@
-"""One event through the function in Lambda's emulator, shown and judged.
+"""Invokes the function once in Lambda's emulator, prints everything, and decides about success.
 
-`make run` and `make invoke` differ only in the cloud that the function works against.
+`make run` and `make invoke` differ only in the cloud that the function calls.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How an invocation ended.
+class CommandResult:
+    """The result of one invocation.
 
     Attributes:
         records: the function's log lines, parsed.
-        failure: why it failed; None if it did not.
-        creates: whether what failed should have made a backup.
+        failure: the reason of a failure; None for a success.
+        creates: whether the failed action was a create.
     """
 
     records: Sequence[Mapping[str, Any]]
@@ -49,10 +49,10 @@ class Ending:
 
 
 def read_event(path: Path) -> Any:
-    """The event of a file, a webhook with a signature of now.
+    """The event in a file; a webhook gets a current signature.
 
     Raises:
-        SystemExit: the file cannot be read, or is no JSON.
+        SystemExit: the file cannot be read or is not JSON.
     """
     try:
         event = json.loads(path.read_bytes())
@@ -61,12 +61,12 @@ def read_event(path: Path) -> Any:
     return signed(event, now=time.time())
 
 
-def invoke(environment: Mapping[str, str], event: Any) -> Ending:
-    """Runs the function on an event and shows what it writes and replies.
+def invoke(environment: Mapping[str, str], event: Any) -> CommandResult:
+    """Invokes the function with an event and prints its log and reply.
 
     Args:
-        environment: the function's variables.
-        event: what Lambda would hand it.
+        environment: the function's environment variables.
+        event: the event that Lambda would pass.
     """
     with LambdaRuntime(environment) as function:
         try:
@@ -79,35 +79,37 @@ def invoke(environment: Mapping[str, str], event: Any) -> Ending:
         show("Its reply:", reply)
         records = function.records()
     failed = [record["action"] for record in records if "action" in record]
-    return Ending(
-        records, failure or _refusal(reply, records), creates=not failed or "create" in failed
+    return CommandResult(
+        records,
+        failure or _failure_in_reply(reply, records),
+        creates=not failed or "create" in failed,
     )
 
 
-def conclude(ending: Ending) -> None:
-    """Says in a last line how it ended, and exits with 1 if it failed.
+def conclude(result: CommandResult) -> None:
+    """Prints the result in a last line, and exits with 1 after a failure.
 
     Raises:
-        SystemExit: it failed, or did nothing at all.
+        SystemExit: the function failed or did nothing.
     """
-    if ending.failure:
-        sys.exit(f"{'No backup' if ending.creates else 'Failed'}: {ending.failure}")
-    if not ending.accepted and not ending.outcomes:
+    if result.failure:
+        sys.exit(f"{'No backup' if result.creates else 'Failed'}: {result.failure}")
+    if not result.accepted and not result.outcomes:
         sys.exit("No backup: the function accepted none")
-    for record in ending.accepted:
+    for record in result.accepted:
         sys.stdout.write(f"Backup {record['backup_name']} accepted as job {record['job_id']}.\n")
-    for outcome in ending.outcomes:
+    for outcome in result.outcomes:
         sys.stdout.write(f"Outcome: {outcome}.\n")
 
 
 def show(title: str, *content: Any) -> None:
-    """Prints a section: texts as they are, all else as JSON."""
+    """Prints a section: texts unchanged, everything else as JSON."""
     texts = [text if isinstance(text, str) else json.dumps(text, indent=2) for text in content]
     sys.stdout.write("\n".join([title, *texts, "", ""]))
 
 
-def _refusal(reply: Any, records: Sequence[Mapping[str, Any]]) -> str | None:
-    """The reason in a reply that says no without raising: over HTTP, and for queues."""
+def _failure_in_reply(reply: Any, records: Sequence[Mapping[str, Any]]) -> str | None:
+    """The reason in a reply that reports a failure without raising: over HTTP and for SQS."""
     if not isinstance(reply, dict):
         return "the reply is no object"
     if reply.get("statusCode", 200) >= 400:

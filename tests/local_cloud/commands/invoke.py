@@ -1,4 +1,4 @@
-"""`make invoke`: one event through the function on the cloud that `make sandbox` keeps running."""
+"""`make invoke`: invokes the function once on the local cloud of `make sandbox`."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def main() -> None:
     except requests.ConnectionError:
         sys.exit("The sandbox does not answer: start it again with `make sandbox`.")
     environment["CREDENTIALS_SECRET_ID"] = CREDENTIALS_SECRETS[arguments.credentials]
-    ending = invoke(environment, event)
-    for record in ending.accepted:
+    result = invoke(environment, event)
+    for record in result.accepted:
         show("The backup, as the service lists it:", show_backup(service, token, record))
-    conclude(ending)
+    conclude(result)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`make run`: one event through the function on the local cloud, shown from end to end."""
+"""`make run`: invokes the function once on a local cloud and prints everything."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def main() -> None:
     event = read_event(arguments.event)
     with LocalCloud() as cloud:
         show(f"The event ({arguments.event}):", event)
-        ending = invoke(cloud.environment(arguments.credentials), event)
-        for record in ending.accepted:
+        result = invoke(cloud.environment(arguments.credentials), event)
+        for record in result.accepted:
             show("The backup, as the service lists it:", _listed(cloud, record))
-    conclude(ending)
+    conclude(result)
 
 
 def _listed(cloud: LocalCloud, record: Mapping[str, Any]) -> Any:
-    """The one backup of a log line, asked of the service; its own record must agree on the job."""
+    """The backup of a log line, as the service shows it; its job ID must agree with the log."""
     service = cloud.emulator
     made = [backup for backup in service.backups if backup.job_id == record["job_id"]]
     if [backup.id for backup in made] != [record["backup_id"]]:

@@ -1,4 +1,4 @@
-"""The files in which `make sandbox` leaves what others need to use it."""
+"""The files of `make sandbox`, which other commands need to use it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TOKEN: Final = FOLDER / "token"
 
 @contextmanager
 def written(environment: Mapping[str, str], token: str) -> Iterator[None]:
-    """Keeps the files while a sandbox runs; only their owner may read them.
+    """Writes the files for the time of a sandbox; only their owner may read them.
 
     Args:
-        environment: the function's variables.
+        environment: the function's environment variables.
         token: a token of the local cloud.
     """
     exports = (f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
