@@ -39,7 +39,7 @@ LOST: Final[dict[str, Fault]] = {
     "is a redirection": Fault(status=307, headers={"Location": "/elsewhere"}),
     **{
         f"is a {status}": Fault(status=status)
-        for status in (500, 501, 502, 503, 504, 505, 507, 508, 511, 520, 599)
+        for status in (408, 425, 500, 501, 502, 503, 504, 505, 507, 508, 511, 520, 599)
     },
 }
 # What becomes of the real answer on its way, so that the backup is made in any case.

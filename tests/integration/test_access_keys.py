@@ -312,7 +312,8 @@ class TestProject:
                 assert harness.emulator.project_id in invocation.calls[0].path
             else:
                 assert invocation.error_name == "SecretUnavailable"
-                assert "PROJECT_ID" in str(invocation.error)
+                expected = "no project ID: set PROJECT_ID or project_id in the secret"
+                assert expected in str(invocation.error)
                 assert invocation.calls == []
 
     def test_two_that_differ_are_refused(self, secret: tuple[Credentials, dict[str, str]]) -> None:
@@ -324,7 +325,7 @@ class TestProject:
             spent = Effort(harness)
             invocation = harness.invoke(payload())
             assert invocation.error_name == "SecretUnavailable"
-            assert "project_id" in str(invocation.error)
+            assert "PROJECT_ID and project_id in the secret differ" in str(invocation.error)
             assert (invocation.calls, spent.since()) == ([], effort(reads=1))
 
     def test_a_secret_that_is_put_right_is_read_again(

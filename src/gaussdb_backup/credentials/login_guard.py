@@ -78,15 +78,15 @@ def reason_against(state: GuardState, attempt: Attempt) -> BackupError | None:
     if len(spent) >= MAX_UNPROVEN_LOGINS:
         until = spent[-MAX_UNPROVEN_LOGINS].at + UNPROVEN_WINDOW_SECONDS
         return ServiceUnavailable(
-            f"IAM left {len(spent)} log-ins with this version of the secret without a response, "
-            "which may have counted as wrong ones; the next log-in is sent after "
+            f"{len(spent)} log-ins with this version of the secret were refused by IAM or got no "
+            "response, and five wrong ones lock the account; the next log-in is sent after "
             f"{_shown(until)}, or once the secret is saved again",
             retry_after=until - attempt.at,
         )
     if _of_invocation(spent, attempt) >= MAX_UNPROVEN_LOGINS_PER_INVOCATION:
         return ServiceUnavailable(
-            f"IAM left {MAX_UNPROVEN_LOGINS_PER_INVOCATION} log-ins of this invocation without a "
-            "response, which may have counted as wrong ones; the next invocation tries again"
+            f"{MAX_UNPROVEN_LOGINS_PER_INVOCATION} log-ins of this invocation got no response from "
+            "IAM, and five wrong ones lock the account; the next invocation tries again"
         )
     return None
 
