@@ -48,7 +48,7 @@ def test_two_jobs_of_one_run_wait_for_the_same_backup(
 
     With another prefix it asks for something else, so that AWS tells it that the execution exists.
     """
-    pipeline.stage.cloud.backup_seconds = 3
+    pipeline.stage.cloud.backup_seconds = 6
     if fails:
         pipeline.stage.cloud.fail_backup()
     jobs = [pipeline.start(), pipeline.start(BACKUP_NAME_PREFIX="renamed")]
