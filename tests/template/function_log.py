@@ -7,10 +7,11 @@ does not write, are spelled out after the schema of Lambda's Telemetry API.
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tests.local_cloud.events import http
+from tests.local_cloud.events import http, signed_headers, sqs
 from tests.local_cloud.lambda_runtime import FunctionFailed, LambdaRuntime
 from tests.local_cloud.local_cloud import INSTANCE_ID, LocalCloud
 from tests.template.cloudformation import STACK
@@ -38,41 +39,6 @@ COLD_START: Final = {
 }
 TIMEOUT: Final = {"type": "platform.report", "record": {"status": "timeout", "metrics": {}}}
 
-# What the contract says that the function writes, where no event of this module makes it do so.
-_BY_CONTRACT: Final[Mapping[str, Mapping[str, object]]] = {
-    "poison message, first delivery": {
-        "level": "ERROR",
-        "message": "backup failed",
-        "trigger": "sqs",
-        "error": "InvalidRequest",
-        "retryable": False,
-        "receive_count": 1,
-    },
-    "busy instance, tenth delivery": {
-        "level": "ERROR",
-        "message": "backup failed",
-        "trigger": "sqs",
-        "error": "InstanceBusy",
-        "retryable": True,
-        "receive_count": 10,
-    },
-    "webhook without keys": {"level": "ERROR", "message": "webhook keys unavailable"},
-    "prune that failed": {
-        "level": "ERROR",
-        "message": "prune failed",
-        "action": "prune",
-        "_aws": {
-            "CloudWatchMetrics": [
-                {
-                    "Namespace": "GaussDBBackup",
-                    "Dimensions": [["service"]],
-                    "Metrics": [{"Name": "PruneFailed", "Unit": "Count"}],
-                }
-            ]
-        },
-        "PruneFailed": [1.0],
-    },
-}
 _CREATE: Final = {"instance_id": INSTANCE_ID, "idempotency_key": "pipeline-7"}
 _EVENTS: Final[Mapping[str, Mapping[str, object]]] = {
     "accepted": _CREATE,
@@ -86,6 +52,14 @@ _EVENTS: Final[Mapping[str, Mapping[str, object]]] = {
     "fresh": {"action": "verify", "instance_id": INSTANCE_ID, "max_age_hours": 36},
     "stale": {"action": "verify", "instance_id": INSTANCE_ID, "max_age_hours": 1},
     "never": {"action": "verify", "instance_id": UNKNOWN_INSTANCE, "max_age_hours": 1},
+    "prune of an unknown instance": {"action": "prune", "instance_id": UNKNOWN_INSTANCE},
+}
+# what the deployment sets besides, so that there is something to write about
+_POLICY: Final = {"mode": "report", "last": 7, "name_prefix": "auto", "key_prefix": "stack-"}
+_VARIABLES: Final[Mapping[str, str]] = {
+    "POWERTOOLS_SERVICE_NAME": STACK,
+    "RETENTION": json.dumps(_POLICY),
+    "WEBHOOK_SECRET_ID": "gone",
 }
 
 
@@ -113,9 +87,17 @@ def written() -> dict[str, list[str]]:
     lines: dict[str, list[str]] = {}
     with LocalCloud() as cloud:
         cloud.emulator.add_backup(instance_id=INSTANCE_ID, age=timedelta(hours=5))
-        environment = {**cloud.environment(), "POWERTOOLS_SERVICE_NAME": STACK}
-        with LambdaRuntime(environment) as function:
-            for name, event in _EVENTS.items():
+        busy = cloud.emulator.add_instance(status="MODIFYING").id
+        events = {
+            **_EVENTS,
+            "poison message, first delivery": _delivered(1, {"nonsense": 1}),
+            "poison message, second delivery": _delivered(2, {"nonsense": 1}),
+            "busy instance, ninth delivery": _delivered(9, {"instance_id": busy}),
+            "busy instance, tenth delivery": _delivered(10, {"instance_id": busy}),
+            "webhook without keys": _webhook(),
+        }
+        with LambdaRuntime({**cloud.environment(), **_VARIABLES}) as function:
+            for name, event in events.items():
                 before = len(function.lines())
                 outcome = name
                 try:
@@ -123,9 +105,21 @@ def written() -> dict[str, list[str]]:
                 except FunctionFailed as error:
                     outcome = f"{name}: {error.error_type}"
                 lines[outcome] = function.lines()[before:]
-    for name, line in _BY_CONTRACT.items():
-        lines[name] = [json.dumps({**line, "service": STACK})]
     return lines
+
+
+def _webhook() -> Any:
+    """A request that looks signed, by whichever key."""
+    event = http(known=False, path="/webhook")
+    event["headers"] |= signed_headers(event["body"].encode(), now=time.time())
+    return event
+
+
+def _delivered(times: int, payload: Mapping[str, object]) -> Any:
+    """A message of the queue at one of its deliveries."""
+    event = sqs(payload)
+    event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(times)
+    return event
 
 
 def records(lines: Iterable[str], message: str) -> list[dict[str, Any]]:

@@ -118,8 +118,8 @@ def test_failures_are_counted_by_error_and_show_the_last_of_each(
     rows = run(queries(stack)["failures by code"], log)
     found = {(row["message"], row["error"]): row for row in rows}
     stale = found["backup failed", "BackupStale"]
-    assert ("prune failed", None) in found
-    assert ("webhook keys unavailable", None) in found
+    assert ("prune failed", "InstanceNotFound") in found
+    assert ("webhook keys unavailable", "SecretUnavailable") in found
     assert "hours" in stale["last_detail"] or "backup" in stale["last_detail"]
     shown = run(queries(stack)["Failures by error and instance"], log)
     assert {(row["message"], row["error"]) for row in shown} == found.keys()
