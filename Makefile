@@ -62,7 +62,7 @@ check: $(VENV) $(VENV_SAM) $(VENV_CHECKOV) ## format, lint, types, layers, locks
 	@echo '==> contract'
 	@PYTHONPATH=src $(PY) -m tests.contract --check
 	@echo '==> locks'
-	@.venv/bin/uv lock --quiet --check
+	@.ci/uv lock --quiet --check
 	@$(EXPORT) | diff src/requirements.txt -
 	@$(EXPORT) --only-group uv | diff .ci/uv.txt -
 	@echo '==> advisories'
@@ -111,8 +111,8 @@ chaos: linux $(VENV) ## run N=2000 random disturbances
 fuzz: linux $(VENV) ## run the function on N=2000 mutated sample events (ARGS=seed)
 	@PYTHONPATH=src $(PY) -m tests.fuzz $(N) $(ARGS)
 
-lock: $(VENV) ## remake the lock files (ARGS=--upgrade: with the newest versions)
-	@.venv/bin/uv lock $(ARGS)
+lock: ## remake the lock files (ARGS=--upgrade: with the newest versions)
+	@.ci/uv lock $(ARGS)
 	@$(EXPORT) > src/requirements.txt
 	@$(EXPORT) --only-group uv > .ci/uv.txt
 
@@ -126,7 +126,7 @@ help: ## list the commands
 .PHONY: run test check build sbom bench contract sandbox invoke drill chaos fuzz lock clean help linux
 
 # Set-up: an environment is made anew when uv.lock is newer than its stamp
-EXPORT = .venv/bin/uv export --quiet --locked --no-header --no-annotate
+EXPORT = .ci/uv export --quiet --locked --no-header --no-annotate
 
 .venv-run/.installed: uv.lock
 	@$(NEEDS_PYTHON)
