@@ -1,4 +1,4 @@
-"""What a delivery costs beside its calls: secrets read, log-ins, and refusals that count."""
+"""Counts the reads of secrets, the log-ins and the rejected log-ins of a delivery."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ if TYPE_CHECKING:
 PASSWORD: Final = CREDENTIALS_SECRETS["password"]
 KEYS: Final = CREDENTIALS_SECRETS["aksk"]
 CHECK: Final = {"instance_id": INSTANCE_ID, "action": "check"}
-QUARTER: Final = 15 * 60.0
+QUARTER_HOUR: Final = 15 * 60.0
 
 
-class Effort:
-    """What passes between the function and the secret store and IAM, from one look to the next."""
+class CallCounter:
+    """Counts the requests to the secrets extension and to IAM between two calls of `since`."""
 
     def __init__(self, harness: Harness) -> None:
         self._harness = harness
-        self._seen = self._sums()
+        self._seen = self._totals()
 
     def since(self) -> dict[str, int]:
-        """Secrets read, log-ins that went well and log-ins refused, since the last look."""
-        before, self._seen = self._seen, self._sums()
+        """The counts since the last call."""
+        before, self._seen = self._seen, self._totals()
         return {name: self._seen[name] - before[name] for name in before}
 
-    def _sums(self) -> dict[str, int]:
+    def _totals(self) -> dict[str, int]:
         iam = self._harness.emulator.iam
-        return effort(len(self._harness.cloud.secrets.reads), iam.log_ins, iam.refused_log_ins)
+        return counts(len(self._harness.cloud.secrets.reads), iam.log_ins, iam.refused_log_ins)
 
 
-def effort(reads: int = 0, log_ins: int = 0, refused: int = 0) -> dict[str, int]:
-    """What a delivery is to cost."""
+def counts(reads: int = 0, log_ins: int = 0, refused: int = 0) -> dict[str, int]:
+    """The expected counts of a delivery."""
     return {"reads": reads, "log_ins": log_ins, "refused": refused}
 
 
 def payload(**fields: Any) -> dict[str, Any]:
-    """A payload for the cloud's one instance, with a key of the caller's own."""
+    """A payload for the cloud's instance, with an idempotency key."""
     return {"instance_id": INSTANCE_ID, "idempotency_key": "one", **fields}
 
 
 def ten_messages(harness: Harness) -> dict[str, Any]:
-    """A batch for ten instances, which are there."""
+    """A batch for ten existing instances."""
     return events.sqs(*({"instance_id": harness.emulator.add_instance().id} for _ in range(10)))
 
 

@@ -12,9 +12,9 @@ import pytest
 from tests.integration.call_counts import (
     CHECK,
     KEYS,
-    QUARTER,
-    Effort,
-    effort,
+    QUARTER_HOUR,
+    CallCounter,
+    counts,
     errors,
     payload,
     ten_messages,
@@ -45,27 +45,27 @@ class TestKeyPair:
 
     def test_a_backup_costs_one_read_and_one_call(self, signing_harness: Harness) -> None:
         """And a second one only the call."""
-        spent = Effort(signing_harness)
+        counter = CallCounter(signing_harness)
         assert signing_harness.invoke(CHECK).error is None
-        assert spent.since() == effort(reads=1)
+        assert counter.since() == counts(reads=1)
         invocation = signing_harness.invoke(payload(description="für alle: 日本 \u2028"))
         assert invocation.reply["outcome"] == "created"
         assert invocation.reply["backup"]["description"] == "für alle: 日本 \u2028"
         assert len(invocation.calls) == 1
-        assert spent.since() == effort()
+        assert counter.since() == counts()
 
     def test_a_refused_one_stands_for_five_minutes(self, signing_harness: Harness) -> None:
         """Each invocation reads the secret once, to see whether it changed, and sends nothing."""
         signing_harness.cloud.secrets.rotate(KEYS, WRONG_KEYS)
-        spent = Effort(signing_harness)
+        counter = CallCounter(signing_harness)
         assert len(signing_harness.invoke(payload()).calls) == 1
-        assert spent.since() == effort(reads=1)
+        assert counter.since() == counts(reads=1)
         for _ in range(3):
             signing_harness.time.advance(90)
             invocation = signing_harness.invoke(payload())
             assert invocation.error_name == "CredentialsRejected"
             assert invocation.calls == []
-            assert spent.since() == effort(reads=1)
+            assert counter.since() == counts(reads=1)
         signing_harness.time.advance(60)
         assert len(signing_harness.invoke(payload()).calls) == 1
 
@@ -143,12 +143,12 @@ class TestKeyPair:
         """It may have changed since; here it has not."""
         signing_harness.invoke(CHECK)
         signing_harness.emulator.iam.remove_access_key(ACCESS_KEY["access_key"])
-        spent = Effort(signing_harness)
-        spent.since()
+        counter = CallCounter(signing_harness)
+        counter.since()
         invocation = signing_harness.invoke(payload())
         assert invocation.error_name == "CredentialsRejected"
         assert len(invocation.calls) == 1
-        assert spent.since() == effort(reads=1)
+        assert counter.since() == counts(reads=1)
 
     def test_a_new_key_is_picked_up(self, signing_harness: Harness) -> None:
         """One refusal, one read, one repetition."""
@@ -160,12 +160,12 @@ class TestKeyPair:
             KEYS,
             {"access_key": "NOTAREALACCESSKEY002", "secret_key": "not-a-real-secret-key-2"},
         )
-        spent = Effort(signing_harness)
-        spent.since()
+        counter = CallCounter(signing_harness)
+        counter.since()
         invocation = signing_harness.invoke(payload())
         assert invocation.reply["outcome"] == "created"
         assert [call.status for call in invocation.calls] == [401, 202]
-        assert spent.since() == effort(reads=1)
+        assert counter.since() == counts(reads=1)
 
     def test_a_new_key_that_is_wrong_too_ends_it(self, signing_harness: Harness) -> None:
         """Two calls, and no third."""
@@ -189,10 +189,10 @@ class TestKeyPair:
         signing_harness.invoke(CHECK)
         signing_harness.emulator.iam.remove_access_key(ACCESS_KEY["access_key"])
         signing_harness.cloud.secrets.rotate(KEYS, USER)
-        spent = Effort(signing_harness)
-        spent.since()
+        counter = CallCounter(signing_harness)
+        counter.since()
         assert signing_harness.invoke(payload()).reply["outcome"] == "created"
-        assert spent.since() == effort(reads=1, log_ins=1)
+        assert counter.since() == counts(reads=1, log_ins=1)
 
     @pytest.mark.parametrize(("minutes", "accepted"), [(-14, True), (14, True), (-16, False)])
     def test_a_signature_lives_for_a_quarter_of_an_hour(
@@ -208,9 +208,9 @@ class TestKeyPair:
     def test_a_batch_goes_side_by_side(self, signing_harness: Harness) -> None:
         """One read for ten messages."""
         batch = ten_messages(signing_harness)
-        spent = Effort(signing_harness)
+        counter = CallCounter(signing_harness)
         assert signing_harness.invoke(batch).reply == {"batchItemFailures": []}
-        assert spent.since() == effort(reads=1)
+        assert counter.since() == counts(reads=1)
 
     def test_a_batch_picks_up_a_new_key_once(self, signing_harness: Harness) -> None:
         """Ten messages find the key gone; one reads, and all go on."""
@@ -223,10 +223,10 @@ class TestKeyPair:
             KEYS,
             {"access_key": "NOTAREALACCESSKEY002", "secret_key": "not-a-real-secret-key-2"},
         )
-        spent = Effort(signing_harness)
-        spent.since()
+        counter = CallCounter(signing_harness)
+        counter.since()
         assert signing_harness.invoke(batch).reply == {"batchItemFailures": []}
-        assert spent.since() == effort(reads=1)
+        assert counter.since() == counts(reads=1)
 
 
 TEMPORARY: Final = {
@@ -268,7 +268,7 @@ class TestTemporaryKeys:
         """Whoever rotates them writes them into the secret."""
         self.put(signing_harness, TEMPORARY, timedelta(minutes=15))
         assert signing_harness.invoke(CHECK).error is None
-        signing_harness.time.advance(QUARTER + 1)
+        signing_harness.time.advance(QUARTER_HOUR + 1)
         assert signing_harness.invoke(payload()).error_name == "CredentialsRejected"
         self.put(
             signing_harness,
@@ -322,11 +322,11 @@ class TestProject:
         with Harness(kind) as harness:
             value["project_id"] = OTHER_PROJECT
             harness.cloud.secrets.rotate(CREDENTIALS_SECRETS[kind], value)
-            spent = Effort(harness)
+            counter = CallCounter(harness)
             invocation = harness.invoke(payload())
             assert invocation.error_name == "SecretUnavailable"
             assert "PROJECT_ID and project_id in the secret differ" in str(invocation.error)
-            assert (invocation.calls, spent.since()) == ([], effort(reads=1))
+            assert (invocation.calls, counter.since()) == ([], counts(reads=1))
 
     def test_a_secret_that_is_put_right_is_read_again(
         self, secret: tuple[Credentials, dict[str, str]]

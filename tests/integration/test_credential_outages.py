@@ -12,8 +12,8 @@ import pytest
 from tests.integration.call_counts import (
     CHECK,
     PASSWORD,
-    QUARTER,
-    Effort,
+    QUARTER_HOUR,
+    CallCounter,
     errors,
     is_locked,
     payload,
@@ -289,10 +289,10 @@ class TestLostLogIns:
         harness.emulator.faults.add(fault)
         moments: list[datetime] = []
         for _ in range(60):
-            before, spent = judged(harness), Effort(harness)
+            before, counter = judged(harness), CallCounter(harness)
             assert harness.invoke(payload(), seconds=120).error_name == "ServiceUnavailable"
             moments += [harness.emulator.clock.now()] * (judged(harness) - before)
-            assert judged(harness) > before or spent.since()["reads"] == 1
+            assert judged(harness) > before or counter.since()["reads"] == 1
             harness.time.advance(60)
         assert not is_locked(harness)
         assert harness.emulator.iam.lock_outs == 0
@@ -310,9 +310,9 @@ class TestLostLogIns:
         assert invocation.error_name == "ServiceUnavailable"
         assert re.search(r"after \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", str(invocation.error))
         assert invocation.error is not None
-        assert 0 < (invocation.error.retry_after or 0) <= QUARTER
+        assert 0 < (invocation.error.retry_after or 0) <= QUARTER_HOUR
         assert log_ins(harness) == 4
-        harness.time.advance(QUARTER)
+        harness.time.advance(QUARTER_HOUR)
         assert harness.invoke(payload()).reply["outcome"] == "created"
 
     def test_a_new_version_has_a_budget_of_its_own(self, harness: Harness) -> None:

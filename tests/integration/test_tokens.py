@@ -10,9 +10,9 @@ import pytest
 from tests.integration.call_counts import (
     CHECK,
     PASSWORD,
-    QUARTER,
-    Effort,
-    effort,
+    QUARTER_HOUR,
+    CallCounter,
+    counts,
     errors,
     is_locked,
     payload,
@@ -42,19 +42,19 @@ class TestToken:
 
     def test_many_invocations_share_one(self, harness: Harness) -> None:
         """A warm invocation needs no log-in."""
-        spent = Effort(harness)
+        counter = CallCounter(harness)
         assert harness.invoke(CHECK).error is None
-        assert spent.since() == effort(reads=1, log_ins=1)
+        assert counter.since() == counts(reads=1, log_ins=1)
         for _ in range(3):
             assert harness.invoke(CHECK).error is None
-        assert spent.since() == effort()
+        assert counter.since() == counts()
 
     def test_a_batch_shares_one(self, harness: Harness) -> None:
         """Ten concurrent messages wait for the log-in of the first."""
         batch = ten_messages(harness)
-        spent = Effort(harness)
+        counter = CallCounter(harness)
         assert harness.invoke(batch).reply == {"batchItemFailures": []}
-        assert spent.since() == effort(reads=1, log_ins=1)
+        assert counter.since() == counts(reads=1, log_ins=1)
 
     @pytest.mark.parametrize("lifetime", [24 * 3600, 3600, 300])
     def test_it_is_renewed_shortly_before_its_end(self, harness: Harness, lifetime: int) -> None:
@@ -62,14 +62,14 @@ class TestToken:
         harness.emulator.iam.token_lifetime = timedelta(seconds=lifetime)
         margin = min(300, lifetime / 10)
         harness.invoke(CHECK)
-        spent = Effort(harness)
-        spent.since()
+        counter = CallCounter(harness)
+        counter.since()
         harness.time.advance(lifetime - margin - 5)
         harness.invoke(CHECK)
-        assert spent.since() == effort()
+        assert counter.since() == counts()
         harness.time.advance(margin / 2 + 5)
         invocation = harness.invoke(CHECK)
-        assert spent.since() == effort(log_ins=1)
+        assert counter.since() == counts(log_ins=1)
         assert [call.status for call in invocation.calls] == [200, 200]
 
     @pytest.mark.parametrize("clock_offset", [-600, 600])
@@ -81,21 +81,21 @@ class TestToken:
         harness.time.clock_offset = clock_offset
         harness.invoke(CHECK)
         harness.time.advance(3000)
-        spent = Effort(harness)
-        spent.since()
+        counter = CallCounter(harness)
+        counter.since()
         harness.invoke(CHECK)
-        assert spent.since() == effort()
+        assert counter.since() == counts()
         harness.time.advance(400)
         assert [call.status for call in harness.invoke(CHECK).calls] == [200, 200]
-        assert spent.since() == effort(log_ins=1)
+        assert counter.since() == counts(log_ins=1)
 
     def test_another_environment_logs_in_itself(self, harness: Harness) -> None:
         """Nothing is cached outside the process."""
-        spent = Effort(harness)
+        counter = CallCounter(harness)
         for _ in range(2):
             harness.restart()
             harness.invoke(CHECK)
-        assert spent.since() == effort(reads=2, log_ins=2)
+        assert counter.since() == counts(reads=2, log_ins=2)
 
 
 CREATE: Final = "CreateManualBackup"
@@ -116,8 +116,8 @@ class TestRejectedToken:
         """One read, one log-in, one repeated call; the caller sees a success."""
         harness.invoke(CHECK)
         harness.emulator.iam.revoke_tokens()
-        spent = Effort(harness)
-        spent.since()
+        counter = CallCounter(harness)
+        counter.since()
         invocation = harness.invoke(payload())
         assert invocation.reply["outcome"] == "created"
         assert invocation.record["attempts"] == 2
@@ -125,7 +125,7 @@ class TestRejectedToken:
             ("CreateManualBackup", 401),
             ("CreateManualBackup", 202),
         ]
-        assert spent.since() == effort(reads=1, log_ins=1)
+        assert counter.since() == counts(reads=1, log_ins=1)
         assert len(harness.emulator.backups) == 1
 
     @pytest.mark.parametrize("fault", REFUSED_TOKENS, ids=lambda f: f"{f.error_code or f.kind}")
@@ -133,30 +133,30 @@ class TestRejectedToken:
         """The gateway's 401 in any form, and the service's 403 with DBS.280056."""
         harness.invoke(CHECK)
         harness.emulator.faults.add(fault)
-        spent = Effort(harness)
-        spent.since()
+        counter = CallCounter(harness)
+        counter.since()
         assert harness.invoke(payload()).reply["outcome"] == "created"
-        assert spent.since() == effort(reads=1, log_ins=1)
+        assert counter.since() == counts(reads=1, log_ins=1)
 
     @pytest.mark.parametrize("fault", REFUSED_TOKENS, ids=lambda f: f"{f.error_code or f.kind}")
     def test_a_second_rejection_is_final(self, harness: Harness, fault: Fault) -> None:
         """One log-in, one repeated call, and no loop."""
         for _ in range(5):
             harness.emulator.faults.add(fault)
-        spent = Effort(harness)
+        counter = CallCounter(harness)
         invocation = harness.invoke(payload())
         assert invocation.error_name == "CredentialsRejected"
         assert len(invocation.calls) == 2
-        assert spent.since() == effort(reads=1, log_ins=2)
+        assert counter.since() == counts(reads=1, log_ins=2)
 
     def test_a_forbidden_operation_does_not_replace_the_token(self, harness: Harness) -> None:
         """A 403 with another code is about the user's rights."""
         harness.emulator.faults.add(Fault(operation=CREATE, error_code="DBS.200044"))
-        spent = Effort(harness)
+        counter = CallCounter(harness)
         invocation = harness.invoke(payload())
         assert invocation.error_name == "PermissionDenied"
         assert len(invocation.calls) == 1
-        assert spent.since() == effort(reads=1, log_ins=1)
+        assert counter.since() == counts(reads=1, log_ins=1)
 
     def test_a_token_is_replaced_for_reads_too(self, harness: Harness) -> None:
         """It may expire between the create request and the lookup."""
@@ -178,11 +178,11 @@ class TestRejectedToken:
         batch = ten_messages(harness)
         harness.invoke(CHECK)
         harness.emulator.iam.revoke_tokens()
-        spent = Effort(harness)
-        spent.since()
+        counter = CallCounter(harness)
+        counter.since()
         invocation = harness.invoke(batch)
         assert invocation.reply == {"batchItemFailures": []}
-        assert spent.since() == effort(reads=1, log_ins=1)
+        assert counter.since() == counts(reads=1, log_ins=1)
         assert len(harness.emulator.backups) == 10
 
     def test_a_new_password_is_used(self, harness: Harness) -> None:
@@ -190,10 +190,10 @@ class TestRejectedToken:
         harness.invoke(CHECK)
         harness.emulator.iam.change_password(USER["username"], "not-a-real-password-2")
         harness.cloud.secrets.rotate(PASSWORD, {**USER, "password": "not-a-real-password-2"})
-        spent = Effort(harness)
-        spent.since()
+        counter = CallCounter(harness)
+        counter.since()
         assert harness.invoke(payload()).reply["outcome"] == "created"
-        assert spent.since() == effort(reads=1, log_ins=1)
+        assert counter.since() == counts(reads=1, log_ins=1)
 
     def test_a_password_that_is_changed_before_the_secret_costs_one_log_in(
         self, harness: Harness
@@ -201,14 +201,14 @@ class TestRejectedToken:
         """Until the secret follows, one wrong log-in and not one more."""
         harness.invoke(CHECK)
         harness.emulator.iam.change_password(USER["username"], "not-a-real-password-2")
-        spent = Effort(harness)
-        spent.since()
+        counter = CallCounter(harness)
+        counter.since()
         for _ in range(5):
             assert harness.invoke(payload()).error_name == "CredentialsRejected"
-        assert spent.since() == effort(reads=5, refused=1)
+        assert counter.since() == counts(reads=5, refused=1)
         harness.cloud.secrets.rotate(PASSWORD, {**USER, "password": "not-a-real-password-2"})
         assert harness.invoke(payload()).reply["outcome"] == "created"
-        assert spent.since() == effort(reads=1, log_ins=1)
+        assert counter.since() == counts(reads=1, log_ins=1)
 
     def test_what_keeps_a_batch_from_renewing_is_told_to_all_of_it(self, harness: Harness) -> None:
         """IAM is down while ten messages find their token dead: not one was rejected by anybody."""
@@ -227,15 +227,15 @@ class TestRejectedLogIn:
     def test_a_rejection_stands(self, harness: Harness) -> None:
         """Each invocation reads the secret once to see whether it changed, and sends no request."""
         harness.cloud.secrets.rotate(PASSWORD, WRONG)
-        spent = Effort(harness)
+        counter = CallCounter(harness)
         assert harness.invoke(payload()).error_name == "CredentialsRejected"
-        assert spent.since() == effort(reads=1, refused=1)
+        assert counter.since() == counts(reads=1, refused=1)
         for _ in range(4):
-            harness.time.advance(QUARTER / 5)
+            harness.time.advance(QUARTER_HOUR / 5)
             invocation = harness.invoke(payload())
             assert invocation.error_name == "CredentialsRejected"
             assert invocation.calls == []
-            assert spent.since() == effort(reads=1)
+            assert counter.since() == counts(reads=1)
 
     def test_a_standing_rejection_repeats_its_reason(self, harness: Harness) -> None:
         """Every log line has the evidence of the one rejection."""
@@ -250,34 +250,34 @@ class TestRejectedLogIn:
         """The password may have been set back to the one in the secret."""
         harness.cloud.secrets.rotate(PASSWORD, WRONG)
         harness.invoke(payload())
-        spent = Effort(harness)
-        spent.since()
-        harness.time.advance(QUARTER + 1)
+        counter = CallCounter(harness)
+        counter.since()
+        harness.time.advance(QUARTER_HOUR + 1)
         assert harness.invoke(payload()).error_name == "CredentialsRejected"
-        assert spent.since() == effort(reads=1, refused=1)
+        assert counter.since() == counts(reads=1, refused=1)
         harness.emulator.iam.change_password(USER["username"], WRONG["password"])
-        harness.time.advance(QUARTER + 1)
+        harness.time.advance(QUARTER_HOUR + 1)
         assert harness.invoke(payload()).reply["outcome"] == "created"
 
     def test_a_rejection_ends_with_a_new_secret(self, harness: Harness) -> None:
         """At once."""
         harness.cloud.secrets.rotate(PASSWORD, WRONG)
         harness.invoke(payload())
-        spent = Effort(harness)
-        spent.since()
+        counter = CallCounter(harness)
+        counter.since()
         harness.cloud.secrets.rotate(PASSWORD, USER)
         assert harness.invoke(payload()).reply["outcome"] == "created"
-        assert spent.since() == effort(reads=1, log_ins=1)
+        assert counter.since() == counts(reads=1, log_ins=1)
 
     def test_a_batch_with_a_wrong_password_logs_in_once(self, harness: Harness) -> None:
         """Ten messages, one read, one log-in, ten errors."""
         harness.cloud.secrets.rotate(PASSWORD, WRONG)
         batch = ten_messages(harness)
-        spent = Effort(harness)
+        counter = CallCounter(harness)
         assert errors(harness.invoke(batch)) == ["CredentialsRejected"] * 10
-        assert spent.since() == effort(reads=1, refused=1)
+        assert counter.since() == counts(reads=1, refused=1)
         assert errors(harness.invoke(batch)) == ["CredentialsRejected"] * 10
-        assert spent.since() == effort(reads=1)
+        assert counter.since() == counts(reads=1)
 
     def test_the_account_is_never_locked(self, harness: Harness) -> None:
         """A night of wrong passwords, one invocation a minute, with batches."""
@@ -296,12 +296,12 @@ class TestRejectedLogIn:
             with pytest.raises(ErrorResponse):
                 harness.emulator.iam.log_in(user, "wrong")
         assert is_locked(harness)
-        spent = Effort(harness)
-        spent.since()
+        counter = CallCounter(harness)
+        counter.since()
         for _ in range(5):
             invocation = harness.invoke(payload())
             assert invocation.error_name == "CredentialsRejected"
             assert invocation.record["error_msg"] == "The account is locked"
-        assert spent.since()["refused"] == 1
-        harness.time.advance(QUARTER + 1)
+        assert counter.since()["refused"] == 1
+        harness.time.advance(QUARTER_HOUR + 1)
         assert harness.invoke(payload()).reply["outcome"] == "created"
