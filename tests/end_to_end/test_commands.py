@@ -182,9 +182,17 @@ def sandbox(tmp_path: Path) -> Iterator[tuple[list[str], Mapping[str, str]]]:
     ) as process:
         assert process.stdout is not None
         yield [process.stdout.readline() for _ in range(5)], environment
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        stop(process)
         assert process.stdout.read() == ""
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """Ctrl-C must be enough."""
+    process.send_signal(signal.SIGINT)
+    try:
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
 
 
 def test_the_sandbox_can_be_used_as_printed(
@@ -241,8 +249,7 @@ def test_a_sandbox_that_stops_leaves_nothing(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline()
         variables = (tmp_path / "environment").read_text()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        stop(process)
     assert [*tmp_path.iterdir()] == []
     ports = re.findall(r"http://127\.0\.0\.1:(\d+)", variables)
     assert ports
