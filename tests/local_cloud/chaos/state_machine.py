@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 
 from tests.local_cloud.chaos.chaos_run import INSTANCES, ChaosRun
 from tests.local_cloud.chaos.disturbances import disturb
+from tests.local_cloud.chaos.odd_lists import make_lists_documented, make_lists_odd
 from tests.local_cloud.chaos.random_faults import random_fault
 from tests.local_cloud.chaos.source_events import (
     EVENT_SOURCES,
@@ -99,6 +100,7 @@ class Chaos(RuleBasedStateMachine):
         emulator.backup_seconds = random.choice([0.0, 1.0, 5.0, 40.0])
         emulator.jobs_show_backups = random.random() < 0.8
         emulator.list_order = random.choice(["newest", "oldest", "shuffled"])
+        make_lists_odd(emulator, random)
 
     @rule(random=RANDOM)
     def deliver(self, random: Random) -> None:
@@ -180,6 +182,7 @@ class Chaos(RuleBasedStateMachine):
         """Ends the faults, and checks that every event gets its backup."""
         try:
             if self.run.workers:
+                make_lists_documented(self.run.emulator)
                 self.run.finish(self.tally)
                 violations = [*self.run.ledger.violations, *self.run.prunes.violations]
                 assert not violations, "\n".join(violations)
