@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tomllib
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +27,14 @@ from tests.integration.artifact import ROOT, RUNTIME_PYTHON, build, needs_runtim
 from tests.local_cloud.emulator.faults import Fault
 from tests.local_cloud.events import http, response, sample, sns, sqs
 from tests.local_cloud.lambda_runtime import FunctionFailed, LambdaRuntime
-from tests.local_cloud.local_cloud import CREDENTIALS_SECRETS, INSTANCE_ID, USER, LocalCloud
+from tests.local_cloud.local_cloud import (
+    CREDENTIALS_SECRETS,
+    INSTANCE_ID,
+    RETENTION_SECRETS,
+    USER,
+    LocalCloud,
+)
+from tests.local_cloud.scheduled_backups import policy_json, scheduled_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -242,6 +249,24 @@ def made_and_failed(cloud: LocalCloud) -> None:
     )
 
 
+def ten_nights(cloud: LocalCloud) -> None:
+    """The scheduled backups of ten nights, the newest three days old."""
+    for days in range(3, 13):
+        night = datetime.now(UTC) - timedelta(days=days)
+        cloud.emulator.add_backup(
+            instance_id=INSTANCE_ID, name=scheduled_name(night), begin_time=night
+        )
+
+
+def retention(mode: str, **fields: object) -> dict[str, str]:
+    """The variables of a deployment that keeps the last seven."""
+    return {
+        "RETENTION": policy_json(mode, **fields),
+        "RETENTION_SECRET_ID": RETENTION_SECRETS["password"],
+    }
+
+
+PRUNE: Final = {"action": "prune", "instance_id": INSTANCE_ID}
 BUSY: Final = Fault(operation="CreateManualBackup", error_code="DBS.201202", times=99)
 
 
@@ -262,6 +287,14 @@ CASES: Final = {
         "fresh",
         {"action": "verify", "instance_id": INSTANCE_ID, "max_age_hours": 48},
         before=lambda cloud: cloud.emulator.add_backup(instance_id=INSTANCE_ID, name="a-backup"),
+    ),
+    "report": Case("reported", PRUNE, before=ten_nights, environment=retention("report")),
+    "prune": Case("pruned", PRUNE, before=ten_nights, environment=retention("delete")),
+    "prune too many": Case(
+        "PruneRefused",
+        PRUNE,
+        before=ten_nights,
+        environment=retention("delete", max_deletions=1),
     ),
     "queue": Case("", sqs(create())),
     "topic": Case("", sns(create())),
