@@ -269,6 +269,21 @@ def test_a_list_that_is_not_whole_deletes_nothing(harness: Harness) -> None:
     assert deletions(invocation) == []
 
 
+@pytest.mark.parametrize("differing", [{"status": "BUILDING"}, {"instance_id": OTHER_INSTANCE}])
+def test_a_list_that_contradicts_itself_deletes_nothing(
+    harness: Harness, differing: dict[str, str]
+) -> None:
+    """It shows a backup twice, and not the same."""
+    add_nights(harness, 8)
+    page: dict[str, Any] = _page(harness)
+    page["backups"] += [{**page["backups"][-1], **differing}]
+    page["total_count"] += 1
+    harness.emulator.faults.add(Fault(operation="ListBackups", status=200, body=page, times=99))
+    invocation = harness.invoke(PRUNE)
+    assert invocation.error_name == "ServiceUnavailable"
+    assert deletions(invocation) == []
+
+
 def test_entries_that_cannot_be_read_are_kept_and_counted(harness: Harness) -> None:
     """They hide no other; the log tells how many there are."""
     [gone, *_] = add_nights(harness, 8)

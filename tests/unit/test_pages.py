@@ -99,6 +99,20 @@ def test_an_entry_that_is_listed_twice_stands_for_a_missing_one() -> None:
     assert not listing.is_whole
 
 
+def test_a_backup_that_completes_between_two_pages_stands_for_a_missing_one_too() -> None:
+    """Its entries differ, but its ID is the same."""
+    completed = [*entries(99, 100, status="BUILDING"), *entries(100, 149)]
+    _, listing = read(Page(entries(0, 100), 150), Page(completed, 150))
+    assert not listing.is_whole
+
+
+def test_backups_without_an_id_are_told_apart_by_what_is_shown() -> None:
+    """An ID may be missing, or in another form than documented."""
+    nameless: list[Any] = [{**one, "id": None} for one in entries(0, 3)]
+    _, listing = read(Page(nameless, 3))
+    assert len(listing.whole()) == 3
+
+
 def test_a_service_that_ignores_the_offset_ends_the_reading() -> None:
     """It would show the same page for ever."""
     same = Page(entries(0, 100), 1000)

@@ -4,6 +4,7 @@ Source: Open Telekom Cloud, "GaussDB(openGauss) API Reference", "Creating a Manu
 "Querying Backups". Huawei's SDK marks every field of a listed backup as optional.
 """
 
+from collections.abc import Hashable
 from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Annotated, Literal, NamedTuple
 
@@ -21,6 +22,10 @@ class ApiModel(BaseModel):
     model_config = ConfigDict(
         frozen=True, hide_input_in_errors=True, defer_build=True, allow_inf_nan=False
     )
+
+    def identity(self) -> Hashable:
+        """What no other entry of a list has, whatever else changes between two pages."""
+        return self
 
 
 NonEmpty = Annotated[str, Field(min_length=1)]
@@ -44,6 +49,10 @@ class Backup(ApiModel):
     type: str | None = None
     size: float | None = None
     end_time: str | None = None
+
+    def identity(self) -> Hashable:
+        """Its ID; of a backup without one, all that the list shows."""
+        return self.id or self
 
     def began_at(self) -> datetime | None:
         """When it began; None if the service gives no time, or one without a zone."""

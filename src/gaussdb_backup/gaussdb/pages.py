@@ -145,7 +145,8 @@ def finish(
     """What was read of the list.
 
     It is whole only if as many different entries were read as it counts: an entry that was listed
-    twice, because the list changed meanwhile, stands for one that was not listed at all.
+    twice, because the list changed meanwhile, stands for one that was not listed at all. So does a
+    backup that is listed twice with different statuses.
 
     Args:
         reading: the reading.
@@ -153,7 +154,7 @@ def finish(
         error: why the next page could not be read.
     """
     unreadable = reading.listed - len(reading.entries)
-    distinct = len(set(reading.entries)) + unreadable
+    distinct = len({entry.identity() for entry in reading.entries}) + unreadable
     is_counted = reading.listed == distinct == reading.total
     return Listing(
         entries=tuple(entry for entry in reading.entries if keep(entry)),
