@@ -115,6 +115,13 @@ def test_a_blocked_key_and_a_locked_account_say_so(status: int, message: str, de
     assert detail in error.detail
 
 
+@pytest.mark.parametrize("status", [400, 403])
+def test_another_limit_blocks_no_key(status: int) -> None:
+    """Else a quota that is used up would count as a refused secret."""
+    body = {"error_code": "DBS.999999", "error_msg": "The number of backups has reached the limit."}
+    assert name_of(status, body) == {400: "RequestRejected", 403: "PermissionDenied"}[status]
+
+
 @pytest.mark.parametrize("code", SERVICE_CODES)
 def test_every_documented_code_has_a_meaning(code: str) -> None:
     """All 245 codes of the page: what concerns no backup falls back on its status."""
@@ -331,6 +338,8 @@ def test_the_wait_travels_with_the_error() -> None:
         ("limit:1,time:1 day", 86400.0),
         ("The throttling threshold has been reached", None),
         ("time:12 monkeys", None),
+        ("limit:5,time:500 ms", None),
+        ("limit:5,time:60s", 60.0),
         ("peruse 5 seconds", None),
         ("", None),
     ],

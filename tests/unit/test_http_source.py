@@ -210,6 +210,12 @@ def test_a_body_in_base64_is_the_body() -> None:
     assert refusal_of(event).detail == "the payload must be JSON, and it is not UTF-8"
 
 
+def test_half_of_a_surrogate_pair_is_no_utf_8() -> None:
+    """JSON can spell one; the body is not empty because of it."""
+    event = {**events.http(), "body": '"\ud800"'}
+    assert refusal_of(event).detail == "the payload must be JSON, and it is not UTF-8"
+
+
 def document(error: BackupError, name: str | None = None) -> tuple[int, dict[str, str], Any]:
     """Status, headers and body of a failure."""
     response = events.response(problem(error, "request-1", name))

@@ -45,7 +45,15 @@ def read(status: int, body: object = b"", **headers: str) -> Token | LoginFailur
         (404, HTML, "ServiceUnavailable", False, False),
         # nor is what another part says
         (400, GATEWAY, "RequestRejected", False, False),
-        (400, b"", "RequestRejected", False, False),
+        (400, {"error_code": "APIGW.0301"}, "RequestRejected", False, False),
+        (409, KEYSTONE, "RequestRejected", False, False),
+        (404, {"error_code": "DBS.201205"}, "RequestRejected", False, False),
+        (422, {"error_code": "DBS.280056"}, "RequestRejected", False, False),
+        # nor what cannot be read
+        (400, b"", "ServiceUnavailable", False, False),
+        (400, b"Bad Request", "ServiceUnavailable", False, False),
+        (405, b"no", "ServiceUnavailable", False, False),
+        (403, b"\xef\xbb\xbf<html>", "ServiceUnavailable", False, False),
         (404, {"error_code": "APIGW.0101", "error_msg": "The API does not exist"},
          "RequestRejected", False, False),
         (404, {"error": {"code": 404, "message": "Not found"}}, "RequestRejected", False, False),

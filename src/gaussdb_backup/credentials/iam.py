@@ -5,13 +5,20 @@ Token" (``POST /v3/auth/tokens``); OpenStack Keystone, which IAM is built on. Ke
 wrong password, user, domain or project and to a missing right with one and the same 401.
 """
 
+import codecs
 import json
 import re
 from typing import Any, Final, NamedTuple
 
 from gaussdb_backup.clock import Deadline
 from gaussdb_backup.credentials.models import PasswordCredentials
-from gaussdb_backup.errors import BackupError, CredentialsRejected, ServiceUnavailable
+from gaussdb_backup.errors import (
+    BackupError,
+    CredentialsRejected,
+    RequestRejected,
+    ServiceUnavailable,
+    Throttled,
+)
 from gaussdb_backup.http_client.error_mapping import (
     lock_reason,
     map_error,
@@ -110,7 +117,7 @@ def read_login_response(response: Response, now: float) -> Token | LoginFailure:
     if status == 429 or status >= 500:
         error = map_error(response, PART)
         return LoginFailure(error, is_lost=status in {502, 504}, may_retry=True)
-    if status < 400 or status in {408, 425} or _is_html(response):
+    if status < 400 or status in {408, 425} or _is_unreadable(response):
         return LoginFailure(
             ServiceUnavailable(
                 f"the response of {name_part(response, PART)} is not the documented one "
@@ -121,7 +128,22 @@ def read_login_response(response: Response, now: float) -> Token | LoginFailure:
         )
     if _is_refusal(response):
         return LoginFailure(_refusal(response))
-    return LoginFailure(map_error(response, PART))
+    return LoginFailure(_rejection(response))
+
+
+def _rejection(response: Response) -> BackupError:
+    """The error of a response that refuses neither the credentials nor to work.
+
+    Codes that say something of an instance or of a token are none of a log-in.
+    """
+    error = map_error(response, PART)
+    if isinstance(error, RequestRejected | ServiceUnavailable | Throttled):
+        return error
+    reason = error.evidence.error_code or f"HTTP {response.status}"
+    return RequestRejected(
+        f"{name_part(response, PART)} rejects the log-in ({reason}): is IAM_ENDPOINT right?",
+        evidence=error.evidence,
+    )
 
 
 def _is_refusal(response: Response) -> bool:
@@ -147,9 +169,16 @@ def _refusal(response: Response) -> CredentialsRejected:
     )
 
 
-def _is_html(response: Response) -> bool:
+def _is_unreadable(response: Response) -> bool:
+    """Whether a response is a page of HTML, or one whose body IAM would have filled.
+
+    401 and 403 refuse without a body too, and a 404 without one comes from a wrong endpoint.
+    """
     content_type = response.headers.get("Content-Type", "")
-    return "html" in content_type.lower() or response.body.lstrip()[:1] == b"<"
+    body = response.body.removeprefix(codecs.BOM_UTF8).lstrip()
+    if "html" in content_type.lower() or body[:1] == b"<":
+        return True
+    return response.status not in {401, 403, 404} and _json_object(response.body) is None
 
 
 def _is_of_iam(body: bytes) -> bool:

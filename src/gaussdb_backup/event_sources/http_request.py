@@ -129,7 +129,8 @@ def _texts(value: JsonValue) -> dict[str, str]:
 
 
 def _body(event: Mapping[str, JsonValue]) -> bytes | None:
-    raw = (text(event.get("body")) or "").encode(errors="surrogatepass")
+    body = event.get("body")
+    raw = body.encode(errors="surrogatepass") if isinstance(body, str) else b""
     if not event.get("isBase64Encoded"):
         return raw
     try:

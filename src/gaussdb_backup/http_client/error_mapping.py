@@ -29,9 +29,12 @@ ACCOUNT_LOCKED_MINUTES: Final = 15
 # Patterns are compiled when a response is first read: no event that ends well needs one.
 _CODE = r"[A-Za-z][A-Za-z0-9]{0,15}\.[0-9]{1,16}|[0-9]{4,16}"
 _REQUEST_ID = r"[A-Za-z0-9-]{1,64}"
-_WINDOW = r"(?i)(?:\btime\s*:\s*|\bper\s+)(\d{0,6})\s*(second|sec|minute|min|hour|day|s|m|h|d)s?\b"
+_WINDOW = (
+    r"(?i)(?:\btime\s*:\s*|\bper\s+)(\d{0,6})\s*((?:second|sec|minute|min|hour|day)s?|[smhd])\b"
+)
 _WINDOW_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_KEY_BLOCKED = r"(?i)\breach(?:ed)? the limit"
+# "AK access failed to reach the limit": a number of backups may reach a limit too
+_KEY_BLOCKED = r"(?i)\b(?:ak|access[ _]?key)\b.*\breach(?:ed)? the limit"
 _ACCOUNT_LOCKED = r"(?i)\baccount\b.*\block(?:ed)?\b"
 _MINUTES = r"(?i)\b(\d{1,4}) min"
 
