@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gaussdb_backup.errors import ConfigurationError
+from gaussdb_backup.retention_policy import RetentionPolicy
 from gaussdb_backup.settings import Settings, read_settings
 from tests.local_cloud.scheduled_backups import COUNTS, KEY_PREFIX, policy_json
 
@@ -31,6 +34,14 @@ def message_about(retention: str, **variables: str) -> str:
     with pytest.raises(ConfigurationError) as refused:
         settings_with(retention, **variables)
     return str(refused.value)
+
+
+def test_the_example_of_the_readme_is_a_policy_with_every_field() -> None:
+    """Whoever has no stack copies it."""
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```json\n(\{\"mode\".*?)```", readme, re.DOTALL)
+    assert settings_with(example).RETENTION.mode == "report"
+    assert json.loads(example).keys() == RetentionPolicy.model_fields.keys()
 
 
 def test_without_the_variable_there_is_no_policy() -> None:
