@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 RUNS: Final = 250
 RUNS_PER_CLOUD: Final = 50
+MAX_FACTOR: Final = 10
 MAX_RUNS_TO_RECOVER: Final = 3
+# rare ones depend on the real time as well as on the seed: runs go on until each was seen
+SHOWN: Final = frozenset({PRUNED, "ServiceUnavailable", "PermissionDenied"})
 OTHER_INSTANCE: Final = "0000000000000000000000000000000bin14"
 VARIABLES: Final = {"RETENTION": policy_json("delete", **COUNTS)}
 
@@ -147,9 +150,11 @@ def runs_on_one_cloud(dice: Random, runs: int, found: Disturbed) -> None:
 
 
 def disturbed_runs(runs: int, seed: int) -> Disturbed:
-    """Disturbs so many runs, on one cloud after the other."""
+    """Disturbs so many runs or more, on one cloud after the other, until all outcomes were seen."""
     dice, found = random.Random(seed), Disturbed()
-    while found.outcomes.total() < runs and not found.violations:
+    while not found.violations and found.outcomes.total() < MAX_FACTOR * runs:
+        if found.outcomes.total() >= runs and found.outcomes.keys() >= SHOWN:
+            break
         runs_on_one_cloud(dice, RUNS_PER_CLOUD, found)
     return found
 
@@ -159,7 +164,7 @@ def test_nothing_goes_that_an_undisturbed_run_would_keep() -> None:
     found = disturbed_runs(RUNS, 20261128)
     assert found.violations == []
     assert found.outcomes.total() >= RUNS
-    assert {PRUNED, "ServiceUnavailable", "PermissionDenied"} <= set(found.outcomes)
+    assert set(found.outcomes) >= SHOWN
     assert found.outcomes[PRUNED] > RUNS / 3
     assert found.deleted > RUNS
     assert found.faults > RUNS / 4
