@@ -61,6 +61,8 @@ PATTERNS: dict[str, tuple[list[str], list[str]]] = {
             *("last=7 daily=14", "last=7, daily=14", "last=7,", "last:7", '{"last": 7}'),
             *("max_deletions=5", "keep=before-2026", "last=7,keep=", "last=7,keep=a-b,last=3"),
             *('last=7,keep="x"', "last=7,keep=abc", "last=7,mode=delete", "last=7.5"),
+            *("last=7,last=3", "daily=7,last=3,weekly=2,last=5", "last=7,keep=abcd,keep=efgh"),
+            "last=7,max_deletions=5,max_deletions=50",
         ],
     ),
     "RetentionSecret": SECOND_SECRET,
