@@ -217,7 +217,7 @@ def _failure(status: int, kinds: list[type[BackupError]]) -> Schema:
 
 _HEADERS: Final[Mapping[str, Schema]] = {
     "Retry-After": {
-        "description": "Seconds, where they are known.",
+        "description": "Seconds; always with 429, else where they are known.",
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
     },
     "WWW-Authenticate": {

@@ -13,6 +13,7 @@ from gaussdb_backup.errors import (
     Evidence,
     InstanceBusy,
     MethodNotAllowed,
+    ServiceUnavailable,
     Throttled,
     Unauthenticated,
 )
@@ -261,7 +262,10 @@ def test_failures_say_what_http_has_a_header_for() -> None:
     assert headers["Allow"] == "GET"
     _, headers, _ = document(Throttled("later", retry_after=1.2))
     assert headers["Retry-After"] == "2"
-    assert "Retry-After" not in document(Throttled("later"))[1]
+    # a 429 always has one, whether or not the cloud named a time
+    assert document(Throttled("later"))[1]["Retry-After"] == "60"
+    assert document(Throttled("later", retry_after=0.0))[1]["Retry-After"] == "0"
+    assert "Retry-After" not in document(ServiceUnavailable("out of order"))[1]
 
 
 def test_a_success_is_202_or_200() -> None:

@@ -17,6 +17,7 @@ from gaussdb_backup.errors import (
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
+    Throttled,
     Unauthenticated,
     UnsupportedMediaType,
 )
@@ -37,6 +38,8 @@ from gaussdb_backup.request import Delivery, Identity
 from gaussdb_backup.timestamps import parse_epoch_milliseconds
 
 MAX_BODY_BYTES: Final = 20_000
+# what a caller is asked to wait where the cloud refused with 429 and named no time
+THROTTLED_SECONDS: Final = 60.0
 METHODS: Final = {COLLECTION: "POST", WEBHOOK: "POST", ITEM: "GET"}
 # What API Gateway and function URLs can verify. Standard Webhooks has no scheme of its own.
 CHALLENGE: Final = 'AWS4-HMAC-SHA256 realm="gaussdb-backup", Bearer realm="gaussdb-backup"'
@@ -119,8 +122,11 @@ def problem(error: BackupError, request_id: str, backup_name: str | None = None)
         headers["WWW-Authenticate"] = CHALLENGE
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = error.allow
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    retry_after = error.retry_after
+    if retry_after is None and isinstance(error, Throttled):
+        retry_after = THROTTLED_SECONDS
+    if retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(retry_after))
     return _response(error.status, headers, details)
 
 
