@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from gaussdb_backup.http_client.error_mapping import map_error, read_evidence
@@ -133,3 +135,17 @@ def test_an_answer_does_not_show_its_parts() -> None:
     answer = Response(401, {"X-Subject-Token": "hunter2"}, b"hunter2", redact=("hunter2",))
     assert "hunter2" not in repr(answer)
     assert "hunter2" not in repr(map_error(answer))
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_no_id_or_code_shows_a_secret(*, header: bool) -> None:
+    """Whatever the cloud puts there."""
+    body = {"error_code": "12345678", "error_msg": "x"}
+    response = Response(
+        400,
+        {"X-Request-Id": SHORT_KEY} if header else {},
+        json.dumps(body if header else {**body, "request_id": SHORT_KEY}).encode(),
+        redact=(SHORT_KEY, "12345678", ""),
+    )
+    evidence = read_evidence(response)
+    assert (evidence.error_code, evidence.api_request_id, evidence.error_msg) == (None, None, "x")

@@ -19,7 +19,7 @@ from gaussdb_backup.errors import (
 )
 from gaussdb_backup.gaussdb.models import CreateResponse, NotAuthorized
 from gaussdb_backup.http_client.error_mapping import map_error, unreadable_response
-from gaussdb_backup.http_client.redaction import redact_message
+from gaussdb_backup.http_client.redaction import holds_secret, redact_message
 from gaussdb_backup.http_client.response import Response
 from gaussdb_backup.http_client.retry import MAX_ATTEMPTS, call_timeout, retry_read
 from gaussdb_backup.http_client.transport import NotSent, ResponseLost, Transport
@@ -178,7 +178,7 @@ def _request_id(response: Response) -> str | None:
     """The service's ID of the request, if it is one that a log line may show."""
     text = response.headers.get("X-Request-Id", "")
     is_id = len(text) <= MAX_REQUEST_ID and text.isascii() and text.replace("-", "").isalnum()
-    return text if is_id else None
+    return text if is_id and not holds_secret(text, response.redact) else None
 
 
 def _encoded(query: Mapping[str, str]) -> str:

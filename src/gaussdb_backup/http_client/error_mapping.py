@@ -20,7 +20,7 @@ from gaussdb_backup.errors import (
     Throttled,
 )
 from gaussdb_backup.http_client.error_codes import BY_STATUS, Meaning, meaning_of
-from gaussdb_backup.http_client.redaction import redact_message
+from gaussdb_backup.http_client.redaction import holds_secret, redact_message
 from gaussdb_backup.http_client.response import Response
 
 KEY_BLOCKED_MINUTES: Final = 5
@@ -83,12 +83,17 @@ def read_evidence(response: Response) -> Evidence:
     code, message = _code(parts), _message(parts)
     request_id = next(_texts(parts, "request_id"), None) or response.headers.get("X-Request-Id")
     request_id = request_id or response.headers.get("X-IAM-Trace-Id")
+    is_id = request_id and re.fullmatch(_REQUEST_ID, request_id)
     return Evidence(
         http_status=response.status,
-        error_code=code,
+        error_code=_shown(code, response),
         error_msg=redact_message(message, response.redact) if message else None,
-        api_request_id=request_id if request_id and re.fullmatch(_REQUEST_ID, request_id) else None,
+        api_request_id=_shown(request_id, response) if is_id else None,
     )
+
+
+def _shown(text: str | None, response: Response) -> str | None:
+    return None if text and holds_secret(text, response.redact) else text
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

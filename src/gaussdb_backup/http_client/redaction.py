@@ -21,9 +21,8 @@ _RESOURCE_ID = r"[0-9a-f]{32}((in|br|no)\d\d)?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9
 
 def redact_message(message: str, redact: Iterable[str] = ()) -> str:
     """A message as one short line, without keys, tokens, signatures and what was signed."""
-    for secret in redact:
-        if len(secret) >= _MIN_SECRET_LENGTH:
-            message = message.replace(secret, _REDACTED)
+    for secret in _secrets_in(message, redact):
+        message = message.replace(secret, _REDACTED)
     line = "".join(letter if letter.isprintable() else " " for letter in message)
     line = re.sub(_SIGNED_TEXT, _REDACTED, line)
     line = re.sub(_SIGNATURE, rf"\g<1>{_REDACTED}", line)
@@ -31,6 +30,15 @@ def redact_message(message: str, redact: Iterable[str] = ()) -> str:
     line = re.sub(_UNKNOWN_ACCESS_KEY, f"ak {_REDACTED}", line)
     line = re.sub(_LONG_WORD, _kept_if_id, line)
     return line[:_MAX_MESSAGE]
+
+
+def holds_secret(text: str, redact: Iterable[str]) -> bool:
+    """Whether an ID or a code is none, because it holds what the request carried."""
+    return bool(_secrets_in(text, redact))
+
+
+def _secrets_in(text: str, redact: Iterable[str]) -> list[str]:
+    return [secret for secret in redact if len(secret) >= _MIN_SECRET_LENGTH and secret in text]
 
 
 def _kept_if_id(word: re.Match[str]) -> str:
