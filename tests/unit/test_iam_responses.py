@@ -93,6 +93,7 @@ def test_what_a_failure_is(
         ("The account is locked", "locked for 15 minutes"),
         ("Account locked.", "locked for 15 minutes"),
         ("Your account has been locked. Try again in 12 minutes.", "locked for 12 minutes"),
+        ("The user is locked. Try again in 12 minutes.", "locked for 12 minutes"),
     ],
 )
 def test_a_locked_account_says_so(message: str, detail: str) -> None:
@@ -101,6 +102,13 @@ def test_a_locked_account_says_so(message: str, detail: str) -> None:
     assert isinstance(failure, LoginFailure)
     assert detail in failure.error.detail
     assert "MFA" not in failure.error.detail
+
+
+def test_the_code_of_a_locked_account_says_so_too() -> None:
+    """Whatever the text beside it."""
+    failure = read(401, {"error_code": "IAM.0061", "error_msg": "said"})
+    assert isinstance(failure, LoginFailure)
+    assert "locked for 15 minutes" in failure.error.detail
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,9 @@ MIN_LIFETIME_SECONDS: Final = 300.0
 MAX_LIFETIME_SECONDS: Final = 24 * 3600.0
 DEFAULT_LIFETIME_SECONDS: Final = 3600.0
 
+ACCOUNT_LOCKED_CODE: Final = "IAM.0061"
+
+_USER_LOCKED = r"(?i)\buser\b.*\block(?:ed)?\b"
 _HEADER_TEXT = r"[!-~]{1,65536}"
 _LIKELY_CAUSES = (
     "check user, password and domain in the secret, the project ID, the user's right on that "
@@ -163,7 +166,10 @@ def _is_refusal(response: Response) -> bool:
 
 def _refusal(response: Response) -> CredentialsRejected:
     evidence = read_evidence(response)
-    reason = lock_reason(evidence.error_msg or "") or _LIKELY_CAUSES
+    message = evidence.error_msg or ""
+    if evidence.error_code == ACCOUNT_LOCKED_CODE or re.search(_USER_LOCKED, message):
+        message = f"account locked: {message}"
+    reason = lock_reason(message) or _LIKELY_CAUSES
     return CredentialsRejected(
         f"{name_part(response, PART)} refuses the log-in: {reason}", evidence=evidence
     )
