@@ -234,8 +234,8 @@ def test_metrics_count_every_message(harness: Harness) -> None:
     assert json.dumps(blob).count(INSTANCE_ID) == 0
 
 
-@pytest.mark.parametrize("count", ["1", "2", "10"])
-def test_the_log_shows_how_often_a_message_was_received(harness: Harness, count: str) -> None:
+@pytest.mark.parametrize("count", ["1", "2", "10", 1])
+def test_the_log_shows_how_often_a_message_was_received(harness: Harness, count: str | int) -> None:
     """So that an alarm rings for the first delivery, and not again for each repetition."""
     bodies = ["not JSON", UNKNOWN, notification(UNKNOWN), bus_event(UNKNOWN), PAYLOAD]
     event = sqs(*bodies)
@@ -245,7 +245,7 @@ def test_the_log_shows_how_often_a_message_was_received(harness: Harness, count:
     assert [record["receive_count"] for record in records] == [int(count)] * len(bodies)
 
 
-@pytest.mark.parametrize("count", [None, "", "many", "-1", "1.5", [], {}, True, "9" * 100])
+@pytest.mark.parametrize("count", [None, "", "many", "-1", "1.5", 1.5, -1, [], {}, True, "9" * 100])
 def test_an_unreadable_count_is_left_out(harness: Harness, count: object) -> None:
     """It is none of the message's own."""
     event = sqs(PAYLOAD)

@@ -22,6 +22,7 @@ from gaussdb_backup.request import Delivery, Identity
 from gaussdb_backup.timestamps import parse_epoch_milliseconds
 
 FIFO_SUFFIX: Final = ".fifo"
+MAX_COUNT: Final = 10**9
 
 Record = Mapping[str, JsonValue]
 
@@ -78,10 +79,12 @@ def _records(event: JsonValue) -> Sequence[Record]:
 
 def _receive_count(record: Record) -> dict[str, int]:
     """How often SQS has delivered the message, so that an alarm can count the first time only."""
-    count = text(mapping(record.get("attributes")).get("ApproximateReceiveCount"))
-    if count is None or not re.fullmatch(r"[0-9]{1,9}", count):
-        return {}
-    return {"receive_count": int(count)}
+    count = mapping(record.get("attributes")).get("ApproximateReceiveCount")
+    if isinstance(count, str) and re.fullmatch(r"[0-9]{1,9}", count):
+        count = int(count)
+    if isinstance(count, int) and not isinstance(count, bool) and 0 <= count < MAX_COUNT:
+        return {"receive_count": count}
+    return {}
 
 
 def _fifo_group(record: Record) -> str | None:
