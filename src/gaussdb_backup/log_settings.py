@@ -84,9 +84,8 @@ def hidden_output(environment: Mapping[str, str]) -> str | None:
 
 
 def _level(name: str, environment: Mapping[str, str]) -> int | None:
-    level = environment[name]
-    # Powertools compares Lambda's level as it stands, and its own in upper case
-    return LEVEL_VARIABLES[name].get(level if name.startswith("AWS_") else level.upper())
+    # AWS writes Lambda's level in upper case, emulators of it write Info.
+    return LEVEL_VARIABLES[name].get(environment[name].upper())
 
 
 def _is_rate(text: str) -> bool:

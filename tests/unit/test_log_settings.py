@@ -83,6 +83,13 @@ def test_a_level_above_info_is_told(name: str) -> None:
         assert hidden(**{name: level}) is None
 
 
+@pytest.mark.parametrize("name", LEVEL_VARIABLES)
+@pytest.mark.parametrize("level", ["info", "Info", "INFO"])
+def test_a_level_is_read_in_any_case(name: str, level: str) -> None:
+    """AWS writes Lambda's own in upper case, LocalStack as Info."""
+    assert hidden(**{name: level}) is None
+
+
 @pytest.mark.parametrize(
     ("variables", "named"),
     [
