@@ -36,8 +36,6 @@ def read(status: int, body: object = b"", **headers: str) -> Token | LoginFailur
         (403, KEYSTONE, "CredentialsRejected", False, False),
         (400, KEYSTONE, "CredentialsRejected", False, False),
         (400, NUMBERED, "CredentialsRejected", False, False),
-        (404, {"error": {"code": 404, "message": "Could not find project: eu-de."}},
-         "CredentialsRejected", False, False),
         # a page of HTML is no refusal, whatever its status
         (400, HTML, "ServiceUnavailable", False, False),
         (401, HTML, "ServiceUnavailable", False, False),
@@ -57,6 +55,8 @@ def read(status: int, body: object = b"", **headers: str) -> Token | LoginFailur
         (404, {"error_code": "APIGW.0101", "error_msg": "The API does not exist"},
          "RequestRejected", False, False),
         (404, {"error": {"code": 404, "message": "Not found"}}, "RequestRejected", False, False),
+        (404, {"error": {"code": 404, "message": "Could not find project: eu-de."}},
+         "RequestRejected", False, False),
         (413, KEYSTONE, "RequestRejected", False, False),
         (300, b"", "ServiceUnavailable", False, False),
         (302, HTML, "ServiceUnavailable", False, False),

@@ -150,16 +150,15 @@ def _rejection(response: Response) -> BackupError:
 
 
 def _is_refusal(response: Response) -> bool:
-    """Whether IAM refuses the user, the password, the domain or the project."""
+    """Whether IAM refuses the user, the password, the domain or the project.
+
+    A 404 does not: it says that the endpoint is wrong.
+    """
     match response.status:
         case 401 | 403:
             return True
         case 400:
             return _is_of_iam(response.body)
-        case 404:
-            # a wrong endpoint is a 404 as well, but says nothing of a project
-            message = read_evidence(response).error_msg or ""
-            return _is_of_iam(response.body) and "project" in message.lower()
         case _:
             return False
 
@@ -178,7 +177,7 @@ def _refusal(response: Response) -> CredentialsRejected:
 def _is_unreadable(response: Response) -> bool:
     """Whether a response is a page of HTML, or one whose body IAM would have filled.
 
-    401 and 403 refuse without a body too, and a 404 without one comes from a wrong endpoint.
+    401 and 403 refuse without a body too, and a 404 says without one that the endpoint is wrong.
     """
     content_type = response.headers.get("Content-Type", "")
     body = response.body.removeprefix(codecs.BOM_UTF8).lstrip()
