@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from gaussdb_backup.actions.dispatch import ActionResult, Retention, perform
 from gaussdb_backup.clock import Clock, deadline_of_invocation
 from gaussdb_backup.credentials.auth import Auth
-from gaussdb_backup.credentials.issuer import Invocation
+from gaussdb_backup.credentials.issuer import Invocation, Issuer
 from gaussdb_backup.credentials.models import CREDENTIALS_VARIABLE
 from gaussdb_backup.credentials.secret_store import SecretStore
 from gaussdb_backup.errors import BackupError, InternalError, PermissionDenied
@@ -187,7 +187,7 @@ class BackupFunction:
         return self._auth_from(self._settings.RETENTION_SECRET_ID or "", "RETENTION_SECRET_ID")
 
     def _auth_from(self, secret_id: str, variable: str) -> Auth:
-        return Auth(
+        issuer = Issuer(
             self._secrets,
             secret_id=secret_id,
             variable=variable,
@@ -195,6 +195,7 @@ class BackupFunction:
             project_id=self._settings.PROJECT_ID,
             clock=self._clock,
         )
+        return Auth(issuer, self._clock)
 
     def _check_allowed(self, request: Request) -> None:
         allowed = self._settings.ALLOWED_INSTANCES

@@ -14,6 +14,8 @@ import requests
 
 from gaussdb_backup.clock import Clock, deadline_of_invocation
 from gaussdb_backup.credentials.auth import Auth
+from gaussdb_backup.credentials.issuer import Issuer
+from gaussdb_backup.credentials.models import CREDENTIALS_VARIABLE
 from gaussdb_backup.credentials.secret_store import SecretStore
 from gaussdb_backup.handler import lambda_handler
 from gaussdb_backup.http_client.transport import Transport
@@ -58,14 +60,16 @@ def _authorised(instance_id: str, times: int) -> list[requests.PreparedRequest]:
     """The requests of our function, authorised beforehand."""
     settings, clock = read_settings(os.environ), Clock()
     port, token = settings.PARAMETERS_SECRETS_EXTENSION_HTTP_PORT, settings.extension_token()
-    access = Auth(
+    issuer = Issuer(
         SecretStore(Transport(), port, token),
         secret_id=settings.CREDENTIALS_SECRET_ID,
+        variable=CREDENTIALS_VARIABLE,
         iam_endpoint=settings.IAM_ENDPOINT,
         project_id=settings.PROJECT_ID,
         clock=clock,
     )
-    authorization = access.authorization(access.begin(deadline_of_invocation(clock, 30, math.inf)))
+    auth = Auth(issuer, clock)
+    authorization = auth.authorization(auth.begin(deadline_of_invocation(clock, 30, math.inf)))
     url = f"{settings.GAUSSDB_ENDPOINT}/v3/{authorization.project_id}/backups"
     return [
         requests.Request(

@@ -12,8 +12,6 @@ from typing import Final
 
 from gaussdb_backup.clock import Clock, Deadline
 from gaussdb_backup.credentials.issuer import Authorization, Invocation, Issuer
-from gaussdb_backup.credentials.models import CREDENTIALS_VARIABLE
-from gaussdb_backup.credentials.secret_store import SecretStore
 from gaussdb_backup.errors import CredentialsRejected, ServiceUnavailable, Throttled
 from gaussdb_backup.http_client.error_mapping import lock_reason, map_error
 from gaussdb_backup.http_client.response import Response
@@ -29,33 +27,13 @@ class Auth:
     """The credentials of one environment.
 
     Args:
-        store: reads the secret.
-        secret_id: name or ARN of the secret.
-        variable: the environment variable that names it.
-        iam_endpoint: IAM's endpoint, needed for passwords.
-        project_id: the project, where the environment names it.
+        issuer: makes an authorization from the secret.
         clock: the time.
     """
 
-    def __init__(
-        self,
-        store: SecretStore,
-        *,
-        secret_id: str,
-        variable: str = CREDENTIALS_VARIABLE,
-        iam_endpoint: str | None,
-        project_id: str | None,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, issuer: Issuer, clock: Clock) -> None:
         self._clock = clock
-        self._issuer = Issuer(
-            store,
-            secret_id=secret_id,
-            variable=variable,
-            iam_endpoint=iam_endpoint,
-            project_id=project_id,
-            clock=clock,
-        )
+        self._issuer = issuer
         # around issuer and authorization: one refresh at a time, however many messages wait for it
         self._lock = threading.Lock()
         # held during the call that shows whether a key pair is right; taken before the other
